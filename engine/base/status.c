@@ -1,0 +1,42 @@
+#include "base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static _Thread_local char error_text[1024];
+
+vkp_status vkp_fail(vkp_status code, const char *format, ...)
+{
+    /* Formatted beside first: an argument may be vkp_error() itself. */
+    char text[sizeof error_text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    size_t i = 0;
+    for (; text[i]; i++) error_text[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
+    error_text[i] = 0;
+    return code;
+}
+
+const char *vkp_error(void) { return error_text; }
+
+const char *vkp_status_name(vkp_status code)
+{
+    static const char *const names[] = {
+#define X(name, text) #name,
+        VKP_STATUS_MAP(X)
+#undef X
+    };
+    return (unsigned)code < sizeof names / sizeof *names ? names[code] : "unknown";
+}
+
+const char *vkp_status_meaning(vkp_status code)
+{
+    static const char *const meanings[] = {
+#define X(name, text) text,
+        VKP_STATUS_MAP(X)
+#undef X
+    };
+    return (unsigned)code < sizeof meanings / sizeof *meanings ? meanings[code] : "unknown";
+}

@@ -1,0 +1,13 @@
+# cmake -DSOURCE=x.comp -DOUT=dir/x ... -P compile.cmake: one shader from GLSL to OUT.inc (its words in hexadecimal).
+function(run)
+  execute_process(COMMAND ${ARGV} RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_VARIABLE text)
+  if(status)
+    message(FATAL_ERROR "${SOURCE}: ${text}")
+  endif()
+endfunction()
+run(${GLSLANG} --target-env vulkan1.1 -V ${SOURCE} -o ${OUT}.spv)
+run(${SPIRV_VAL} --target-env vulkan1.1 ${OUT}.spv)
+file(READ ${OUT}.spv bytes HEX)
+string(REGEX REPLACE "(..)(..)(..)(..)" "0x\\4\\3\\2\\1," words "${bytes}")
+string(REGEX REPLACE "(0x........,0x........,0x........,0x........,0x........,0x........,0x........,0x........,)" "\\1\n" words "${words}")
+file(WRITE ${OUT}.inc "${words}\n")

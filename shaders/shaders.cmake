@@ -1,0 +1,37 @@
+# Compiles every shaders/*.comp to SPIR-V (Vulkan 1.1), validates and optimizes it, and embeds the result.
+# The generated shaders.h holds an enum with one VKP_SHADER_<file name> each; shaders.c the words.
+function(vkpix_embed_shaders target)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/shaders/*.comp)
+  file(GLOB includes CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/shaders/*.glsl)
+  set(out ${CMAKE_BINARY_DIR}/shaders)
+  file(MAKE_DIRECTORY ${out})
+  set(names)
+  set(words)
+  foreach(source ${sources})
+    get_filename_component(name ${source} NAME_WE)
+    list(APPEND names ${name})
+    list(APPEND words ${out}/${name}.inc)
+    add_custom_command(OUTPUT ${out}/${name}.inc
+      COMMAND ${CMAKE_COMMAND} -DGLSLANG=${GLSLANG} -DSPIRV_VAL=${SPIRV_VAL} -DSPIRV_OPT=${SPIRV_OPT}
+              -DSOURCE=${source} -DOUT=${out}/${name} -P ${CMAKE_SOURCE_DIR}/shaders/compile.cmake
+      DEPENDS ${source} ${includes} ${CMAKE_SOURCE_DIR}/shaders/compile.cmake
+      COMMENT "Shader ${name}" VERBATIM)
+  endforeach()
+  set(enum "/* Made by shaders/shaders.cmake: one name for each shaders/*.comp. */\n#ifndef VKP_SHADERS_H\n#define VKP_SHADERS_H\n#include <stddef.h>\n#include <stdint.h>\ntypedef enum vkp_shader {\n")
+  set(table "#include \"shaders.h\"\n")
+  set(rows "")
+  foreach(name ${names})
+    string(APPEND enum "    VKP_SHADER_${name},\n")
+    string(APPEND table "static const uint32_t words_${name}[] = {\n#include \"${name}.inc\"\n};\n")
+    string(APPEND rows "    {\"${name}\", words_${name}, sizeof words_${name}},\n")
+  endforeach()
+  string(APPEND enum "    VKP_SHADER_COUNT\n} vkp_shader;\ntypedef struct vkp_shader_code { const char *name; const uint32_t *words; size_t bytes; } vkp_shader_code;\nextern const vkp_shader_code vkp_shader_table[VKP_SHADER_COUNT];\n#endif\n")
+  string(APPEND table "const vkp_shader_code vkp_shader_table[VKP_SHADER_COUNT] = {\n${rows}};\n")
+  file(CONFIGURE OUTPUT ${out}/shaders.h CONTENT "${enum}" @ONLY)
+  file(CONFIGURE OUTPUT ${out}/shaders.c CONTENT "${table}" @ONLY)
+  set_source_files_properties(${out}/shaders.c PROPERTIES OBJECT_DEPENDS "${words}")
+  add_custom_target(vkpix_shaders DEPENDS ${words})
+  add_dependencies(${target} vkpix_shaders)
+  target_sources(${target} PRIVATE ${out}/shaders.c)
+  target_include_directories(${target} PUBLIC ${out})
+endfunction()
