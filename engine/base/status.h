@@ -32,10 +32,10 @@ typedef enum vkp_status {
 
 #if defined(__GNUC__)
 #define VKP_MUST_USE __attribute__((warn_unused_result))
-#define VKP_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define VKP_PRINTF(text, args) __attribute__((format(printf, text, args)))
 #else
 #define VKP_MUST_USE
-#define VKP_PRINTF(format, first)
+#define VKP_PRINTF(text, args)
 #endif
 
 /* Records the text for vkp_error() and returns `code`, so that a failing function can end with
