@@ -17,7 +17,7 @@ function(vkpix_embed_shaders target)
       DEPENDS ${source} ${includes} ${CMAKE_SOURCE_DIR}/shaders/compile.cmake
       COMMENT "Shader ${name}" VERBATIM)
   endforeach()
-  set(enum "/* Made by shaders/shaders.cmake: one name for each shaders/*.comp. */\n#ifndef VKP_SHADERS_H\n#define VKP_SHADERS_H\n#include <stddef.h>\n#include <stdint.h>\ntypedef enum vkp_shader {\n")
+  set(enum "/* Made by shaders/shaders.cmake: one name for each shader file. */\n#ifndef VKP_SHADERS_H\n#define VKP_SHADERS_H\n#include <stddef.h>\n#include <stdint.h>\ntypedef enum vkp_shader {\n")
   set(table "#include \"shaders.h\"\n")
   set(rows "")
   foreach(name ${names})

@@ -1,0 +1,103 @@
+/* conv2d: cross-correlation with zero padding and a bias (torch.nn.Conv2d), optionally of an input that is
+ * first upsampled to the nearest (torch.nn.UpsamplingNearest2d) without ever making that tensor. */
+#include "ops/conv2d.h"
+
+static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
+{
+    const vkp_shape x = node->in[VKP_CONV_X].shape, w = node->in[VKP_CONV_WEIGHT].shape, b = node->in[VKP_CONV_BIAS].shape;
+    const vkp_attr *a = &node->attr;
+    const uint64_t h = (uint64_t)x.h * vkp_conv_upsample(node) + 2 * a->padding;
+    const uint64_t width = (uint64_t)x.w * vkp_conv_upsample(node) + 2 * a->padding;
+    char xt[48], wt[48];
+    if (!a->kernel || !a->stride || w.c != x.c || w.h != a->kernel || w.w != a->kernel || h < a->kernel ||
+        width < a->kernel || (node->in[VKP_CONV_BIAS].buffer && vkp_shape_count(b) != w.n))
+        return vkp_fail(VKP_SHAPE, "conv2d of %s with weight %s is not possible (kernel %u, stride %u, padding %u; "
+                        "check the sizes)", vkp_shape_text(x, xt), vkp_shape_text(w, wt), a->kernel, a->stride, a->padding);
+    out[VKP_CONV_Y] = (vkp_shape){x.n, w.n, (uint32_t)((h - a->kernel) / a->stride + 1),
+                                  (uint32_t)((width - a->kernel) / a->stride + 1)};
+    return VKP_OK;
+}
+
+static vkp_status forward(vkp_program *p, const vkp_node *node) { return vkp_conv2d_direct_forward(p, node); }
+
+static vkp_status backward(vkp_program *p, const vkp_node *node)
+{
+    if (node->d_in[VKP_CONV_X].buffer) VKP_TRY(vkp_conv2d_direct_input_grad(p, node));
+    if (node->d_in[VKP_CONV_WEIGHT].buffer) VKP_TRY(vkp_conv2d_direct_weight_grad(p, node));
+    if (node->d_in[VKP_CONV_BIAS].buffer)
+        VKP_TRY(vkp_channel_sum(p, &node->d_out[VKP_CONV_Y], &node->d_in[VKP_CONV_BIAS], node->add[VKP_CONV_BIAS]));
+    return VKP_OK;
+}
+
+static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT])
+{
+    const vkp_shape x = node->in[VKP_CONV_X].shape, y = node->out[VKP_CONV_Y].shape;
+    const int k = (int)node->attr.kernel, s = (int)node->attr.stride, pad = (int)node->attr.padding;
+    const int up = (int)vkp_conv_upsample(node);
+    double *result = out[VKP_CONV_Y];
+    for (uint32_t n = 0; n < y.n; n++)
+        for (uint32_t o = 0; o < y.c; o++)
+            for (int oy = 0; oy < (int)y.h; oy++)
+                for (int ox = 0; ox < (int)y.w; ox++) {
+                    double sum = in[VKP_CONV_BIAS] ? in[VKP_CONV_BIAS][o] : 0;
+                    for (uint32_t c = 0; c < x.c; c++)
+                        for (int ky = 0; ky < k; ky++)
+                            for (int kx = 0; kx < k; kx++) {
+                                const int iy = oy * s + ky - pad, ix = ox * s + kx - pad;
+                                if (iy < 0 || ix < 0 || iy >= (int)x.h * up || ix >= (int)x.w * up) continue;
+                                sum += in[VKP_CONV_X][((n * x.c + c) * x.h + (uint32_t)(iy / up)) * x.w + (uint32_t)(ix / up)] *
+                                       in[VKP_CONV_WEIGHT][((o * x.c + c) * (uint32_t)k + (uint32_t)ky) * (uint32_t)k + (uint32_t)kx];
+                            }
+                    *result++ = sum;
+                }
+}
+
+static double flop(const vkp_node *node, vkp_direction direction)
+{
+    const vkp_shape y = node->out[VKP_CONV_Y].shape;
+    const double products = 2.0 * (double)vkp_shape_count(y) * node->in[VKP_CONV_X].shape.c * node->attr.kernel * node->attr.kernel;
+    if (direction == VKP_FORWARD) return products;
+    return products * ((node->d_in[VKP_CONV_X].buffer != 0) + (node->d_in[VKP_CONV_WEIGHT].buffer != 0));
+}
+
+#define SAME(k) {.kernel = (k), .stride = 1, .padding = (k) / 2}
+#define CONV(n, ci, h, w, co, k) {{n, ci, h, w}, {co, ci, k, k}, {1, co, 1, 1}}
+#define UP(u) {.kernel = 3, .stride = 1, .padding = 1, .upsample = (u)}
+static const vkp_case cases[] = {
+    {.in = CONV(1, 1, 1, 1, 1, 1), .attr = SAME(1)},
+    {.in = CONV(1, 1, 1, 1, 2, 3), .attr = SAME(3)},
+    {.in = CONV(1, 2, 7, 5, 3, 3), .attr = SAME(3)},
+    {.in = CONV(3, 1, 13, 11, 32, 5), .attr = SAME(5)},
+    {.in = CONV(2, 64, 9, 17, 2, 5), .attr = SAME(5)},
+    {.in = CONV(2, 3, 8, 20, 16, 5), .attr = SAME(5)},
+    {.in = CONV(2, 37, 6, 10, 41, 3), .attr = SAME(3)},
+    {.in = CONV(2, 256, 5, 5, 1, 1), .attr = SAME(1)},
+    {.in = CONV(1, 16, 11, 22, 32, 3), .attr = SAME(3)},
+    {.in = {{2, 3, 9, 8}, {4, 3, 3, 3}}, .attr = SAME(3)}, /* no bias */
+    {.in = CONV(2, 3, 11, 13, 4, 3), .attr = {.kernel = 3, .stride = 2, .padding = 1}},
+    {.in = CONV(1, 2, 9, 7, 3, 5), .attr = {.kernel = 5, .stride = 2, .padding = 2}},
+    {.in = CONV(1, 2, 9, 7, 3, 3), .attr = {.kernel = 3, .stride = 1, .padding = 0}},
+    {.in = CONV(1, 2, 5, 6, 3, 2), .attr = {.kernel = 2, .stride = 3, .padding = 1}},
+    {.in = CONV(1, 1, 1, 1, 1, 3), .attr = UP(2)},
+    {.in = CONV(1, 1, 1, 1, 1, 3), .attr = UP(4)},
+    {.in = CONV(2, 3, 5, 7, 4, 3), .attr = UP(2)},
+    {.in = CONV(1, 33, 3, 5, 35, 3), .attr = UP(4)},
+    {.in = CONV(2, 16, 6, 12, 32, 3), .attr = UP(4)},
+    {.in = CONV(1, 32, 4, 9, 64, 3), .attr = UP(2)},
+    {.in = CONV(1, 3, 4, 5, 2, 3), .attr = UP(3)},
+    {.in = CONV(1, 2, 4, 5, 3, 5), .attr = {.kernel = 5, .stride = 1, .padding = 2, .upsample = 2}},
+};
+
+const vkp_op vkp_op_conv2d = {
+    .name = "conv2d",
+    .summary = "convolution with bias, any kernel, stride and padding; optionally of a nearest-upsampled input",
+    .in = {{"x", VKP_ACTIVATION}, {"weight", VKP_PARAMETER}, {"bias", VKP_PARAMETER}},
+    .out = {{"y", VKP_ACTIVATION}},
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    .reference = reference,
+    .flop = flop,
+    .cases = cases,
+    .case_count = sizeof cases / sizeof *cases,
+};

@@ -1,0 +1,110 @@
+/* What an operation is, and the list of all of them.
+ *
+ * Adding one is two new files and a line: engine/ops/foo.c defines `const vkp_op vkp_op_foo`,
+ * shaders/foo_*.comp compute it, and VKP_OP(foo) in ops.def registers it. With the line come its tests
+ * (forward against `reference`, gradients against finite differences of `reference`, guard words around
+ * every tensor, zero padding), its benchmark row and its row in the table of docs. */
+#ifndef VKP_OPS_OP_H
+#define VKP_OPS_OP_H
+
+#include "ops/tensor.h"
+
+#define VKP_MAX_IN 6
+#define VKP_MAX_OUT 4
+
+typedef enum vkp_activation { VKP_LINEAR, VKP_RELU, VKP_LEAKY_RELU, VKP_TANH } vkp_activation;
+
+/* The attributes of every operation, by PyTorch's names; an operation reads those it documents. */
+typedef struct vkp_attr {
+    uint32_t kernel, stride, padding;
+    uint32_t upsample;        /* conv2d: nearest upsampling of the input by this factor before it (0 or 1: none) */
+    uint32_t factor;          /* pooling and upsampling */
+    vkp_activation activation;
+    bool training;            /* norm: batch statistics, not running ones */
+    bool per_picture;         /* norm: statistics for each picture (InstanceNorm), not the batch (BatchNorm) */
+    uint32_t mode;            /* losses and others: see the operation */
+    float slope;              /* LeakyReLU */
+    float eps, momentum;
+    float weight[4];          /* weighted sums */
+    float scale;
+} vkp_attr;
+
+typedef struct vkp_op vkp_op;
+
+/* One use of an operation: what it reads and writes. A tensor whose buffer is 0 is not there. */
+typedef struct vkp_node {
+    const vkp_op *op;
+    vkp_attr attr;
+    vkp_tensor in[VKP_MAX_IN], out[VKP_MAX_OUT];
+    /* Backward: gradients by the outputs, given, and by the inputs, wanted. add[i]: d_in[i] holds a
+     * gradient already, and this one is added to it. */
+    vkp_tensor d_out[VKP_MAX_OUT], d_in[VKP_MAX_IN];
+    bool add[VKP_MAX_IN];
+    char label[48];
+} vkp_node;
+
+/* How an operation uses one of its inputs or outputs. */
+typedef enum vkp_role {
+    VKP_NONE,       /* there is none at this place */
+    VKP_ACTIVATION, /* padded rows */
+    VKP_PARAMETER,  /* packed rows; also for statistics and scalars */
+    VKP_CONSTANT,   /* padded rows, no gradient (a target, a mask) */
+    VKP_STATE,      /* packed rows, no gradient (running statistics, optimizer state, counters) */
+} vkp_role;
+
+typedef struct vkp_place {
+    const char *name;
+    vkp_role role;
+    float low, high; /* tests draw its values from here; both 0: from the case's range */
+} vkp_place;
+
+/* One set of shapes and attributes that tests and benchmarks go through. The shapes of the outputs follow.
+ * The last case with `large` set is the benchmark's. */
+typedef struct vkp_case {
+    vkp_shape in[VKP_MAX_IN]; /* n == 0: this optional input is absent */
+    vkp_attr attr;
+    float low, high;          /* inputs are drawn from here; both 0: -1 to 1 */
+    bool large;               /* only for benchmarks, too slow for the CPU reference */
+} vkp_case;
+
+typedef enum vkp_direction { VKP_FORWARD, VKP_BACKWARD } vkp_direction;
+
+struct vkp_op {
+    const char *name, *summary; /* the summary is the row of the table in docs */
+    vkp_place in[VKP_MAX_IN], out[VKP_MAX_OUT];
+
+    /* Fills the shapes of node->out from node->in and the attributes; SHAPE when they do not fit. */
+    vkp_status (*shape)(const vkp_node *node, vkp_shape out[VKP_MAX_OUT]);
+
+    /* Adds the dispatches of one direction to the program. Backward writes (or adds to) those of d_in that
+     * are there; NULL for what has no derivative (an optimizer's step, a metric). */
+    vkp_status (*forward)(vkp_program *program, const vkp_node *node);
+    vkp_status (*backward)(vkp_program *program, const vkp_node *node);
+
+    /* The plain definition in double precision on dense NCHW arrays; in[i] is NULL when absent. The node
+     * gives shapes and attributes. No cleverness here: it is what everything else is checked against. */
+    void (*reference)(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT]);
+
+    /* Multiplications and additions of the operation's own mathematics; NULL: memory bound, not counted. */
+    double (*flop)(const vkp_node *node, vkp_direction direction);
+
+    /* Optional: makes the values of input i (dense, float each) for the tests where random numbers make no
+     * sense, a table of indices say; returns false for inputs that are to be random. */
+    bool (*fill)(const vkp_node *node, uint32_t i, float *values);
+
+    const vkp_case *cases;
+    size_t case_count;
+    double tolerance; /* normalized root mean square error allowed against the reference; 0: 2e-6 */
+};
+
+/* All operations, in the order of ops.def. */
+#define VKP_OP(name) extern const vkp_op vkp_op_##name;
+#include "ops/ops.def"
+#undef VKP_OP
+extern const vkp_op *const vkp_ops[];
+extern const size_t vkp_op_count;
+
+/* A shape for an error text: "(1,3,8,8)". `text` holds at least 48 bytes; returns it. */
+const char *vkp_shape_text(vkp_shape shape, char *text);
+
+#endif

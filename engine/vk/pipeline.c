@@ -1,0 +1,229 @@
+#include "vk/pipeline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "base/file.h"
+
+#define CACHE_MAGIC 0x31504b56u /* "VKP1" */
+#define CACHE_LIMIT (256u << 20)
+
+typedef struct vkp_pipeline_cache {
+    VkPipelineCache handle;
+    char *path;              /* NULL: no place on disk */
+    vkp_pipeline **list;     /* each allocated alone: callers keep pointers */
+    size_t count, capacity;
+    bool changed;            /* something was made that the file does not hold */
+} vkp_pipeline_cache;
+
+/* Stands before the driver's own data. The driver checks its part too, but not against damage. */
+typedef struct cache_header {
+    uint32_t magic, vendor_id, device_id, driver_version;
+    uint8_t uuid[VK_UUID_SIZE];
+    uint64_t bytes, checksum;
+} cache_header;
+
+static cache_header header_for(const vkp_device *d, const void *data, size_t bytes)
+{
+    cache_header h = {.magic = CACHE_MAGIC, .vendor_id = d->info.vendor_id, .device_id = d->info.device_id,
+                      .driver_version = d->info.driver_version, .bytes = bytes,
+                      .checksum = XXH3_64bits(data, bytes)};
+    memcpy(h.uuid, d->info.cache_uuid, sizeof h.uuid);
+    return h;
+}
+
+static char *cache_path(const vkp_device *d)
+{
+    const char *off = getenv("VKPIX_CACHE");
+    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (off && strcmp(off, "off") == 0) return NULL;
+    if (!(base && *base) && !(home && *home)) return NULL;
+    char path[4096];
+    const int n = base && *base ? snprintf(path, sizeof path, "%s/vkpix", base)
+                                : snprintf(path, sizeof path, "%s/.cache/vkpix", home);
+    if (n < 0 || (size_t)n + 64 > sizeof path || vkp_folder_make(path) != VKP_OK) return NULL;
+    snprintf(path + n, sizeof path - (size_t)n, "/pipelines-%08x-%08x-%08x.bin", d->info.vendor_id, d->info.device_id,
+             d->info.driver_version);
+    char *copy = malloc(strlen(path) + 1);
+    return copy ? strcpy(copy, path) : NULL;
+}
+
+/* The driver's data from the file, or nothing when it is not exactly what this device wrote. */
+static void *read_cache(const vkp_device *d, const char *path, size_t *bytes)
+{
+    void *file = NULL;
+    size_t size = 0;
+    *bytes = 0;
+    if (!path || vkp_file_read(path, CACHE_LIMIT, &file, &size) != VKP_OK) return NULL;
+    cache_header h;
+    if (size >= sizeof h) {
+        memcpy(&h, file, sizeof h);
+        const cache_header want = header_for(d, (char *)file + sizeof h, size - sizeof h);
+        if (memcmp(&h, &want, sizeof h) == 0) {
+            *bytes = size - sizeof h;
+            memmove(file, (char *)file + sizeof h, *bytes);
+            return file;
+        }
+    }
+    free(file);
+    return NULL;
+}
+
+vkp_status vkp_pipeline_cache_open(vkp_device *d)
+{
+    vkp_pipeline_cache *c = calloc(1, sizeof *c);
+    if (!c) return vkp_fail(VKP_MEMORY, "no memory for the pipeline cache (host memory ran out; close other programs)");
+    d->pipelines = c;
+    c->path = cache_path(d);
+    size_t bytes = 0;
+    void *data = read_cache(d, c->path, &bytes);
+    const VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
+                                            .initialDataSize = bytes,
+                                            .pInitialData = data};
+    const VkResult result = vkCreatePipelineCache(d->handle, &info, NULL, &c->handle);
+    free(data);
+    return vkp_vk_status(result, "making the pipeline cache");
+}
+
+/* A cache that cannot be written costs the next start some time and nothing else: no error. */
+static void write_cache(const vkp_device *d, const vkp_pipeline_cache *c)
+{
+    size_t bytes = 0;
+    if (!c->path || !c->changed || vkGetPipelineCacheData(d->handle, c->handle, &bytes, NULL) != VK_SUCCESS) return;
+    char *file = malloc(sizeof(cache_header) + bytes);
+    if (!file) return;
+    char *data = file + sizeof(cache_header);
+    if (vkGetPipelineCacheData(d->handle, c->handle, &bytes, data) == VK_SUCCESS) {
+        const cache_header h = header_for(d, data, bytes);
+        memcpy(file, &h, sizeof h);
+        if (vkp_file_write(c->path, file, sizeof h + bytes) != VKP_OK) remove(c->path);
+    }
+    free(file);
+}
+
+static void destroy_pipeline(const vkp_device *d, vkp_pipeline *p)
+{
+    if (p->handle) vkDestroyPipeline(d->handle, p->handle, NULL);
+    if (p->layout) vkDestroyPipelineLayout(d->handle, p->layout, NULL);
+    if (p->set_layout) vkDestroyDescriptorSetLayout(d->handle, p->set_layout, NULL);
+    free(p);
+}
+
+void vkp_pipeline_cache_close(vkp_device *d)
+{
+    vkp_pipeline_cache *c = d->pipelines;
+    if (!c) return;
+    if (c->handle) {
+        write_cache(d, c);
+        vkDestroyPipelineCache(d->handle, c->handle, NULL);
+    }
+    for (size_t i = 0; i < c->count; i++) destroy_pipeline(d, c->list[i]);
+    free(c->list);
+    free(c->path);
+    free(c);
+    d->pipelines = NULL;
+}
+
+static vkp_status make_layouts(vkp_device *d, vkp_pipeline *p)
+{
+    VkDescriptorSetLayoutBinding bindings[VKP_MAX_BINDINGS];
+    for (uint32_t i = 0; i < p->key.bindings; i++)
+        bindings[i] = (VkDescriptorSetLayoutBinding){
+            .binding = i,
+            .descriptorType = p->key.texel_mask & (1u << i) ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
+                                                            : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+            .descriptorCount = 1,
+            .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
+    const VkDescriptorSetLayoutCreateInfo set = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+                                                 .bindingCount = p->key.bindings,
+                                                 .pBindings = bindings};
+    VKP_TRY(vkp_vk_status(vkCreateDescriptorSetLayout(d->handle, &set, NULL, &p->set_layout),
+                          "making a descriptor set layout"));
+    const VkPushConstantRange push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = p->key.push_words * 4};
+    const VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+                                               .setLayoutCount = 1,
+                                               .pSetLayouts = &p->set_layout,
+                                               .pushConstantRangeCount = p->key.push_words ? 1 : 0,
+                                               .pPushConstantRanges = &push};
+    return vkp_vk_status(vkCreatePipelineLayout(d->handle, &layout, NULL, &p->layout), "making a pipeline layout");
+}
+
+static VkResult make_handle(vkp_device *d, VkShaderModule module, vkp_pipeline *p)
+{
+    VkSpecializationMapEntry entries[VKP_MAX_SPEC];
+    for (uint32_t i = 0; i < p->key.spec_count; i++)
+        entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = i * 4, .size = 4};
+    const VkSpecializationInfo spec = {.mapEntryCount = p->key.spec_count,
+                                       .pMapEntries = entries,
+                                       .dataSize = p->key.spec_count * 4,
+                                       .pData = p->key.spec};
+    const VkPipelineShaderStageRequiredSubgroupSizeCreateInfoEXT lanes = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO_EXT,
+        .requiredSubgroupSize = p->key.subgroup_size};
+    const VkComputePipelineCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+        .flags = VK_PIPELINE_CREATE_DISPATCH_BASE,
+        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                  .pNext = p->key.subgroup_size && d->subgroup_control ? &lanes : NULL,
+                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                  .module = module,
+                  .pName = "main",
+                  .pSpecializationInfo = &spec},
+        .layout = p->layout};
+    return vkCreateComputePipelines(d->handle, d->pipelines->handle, 1, &info, NULL, &p->handle);
+}
+
+static vkp_status make_pipeline(vkp_device *d, vkp_pipeline *p)
+{
+    const vkp_shader_code *code = &vkp_shader_table[p->key.shader];
+    VKP_TRY(make_layouts(d, p));
+    VkShaderModule module;
+    const VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
+                                           .codeSize = code->bytes,
+                                           .pCode = code->words};
+    VkResult result = vkCreateShaderModule(d->handle, &info, NULL, &module);
+    if (result == VK_SUCCESS) {
+        result = make_handle(d, module, p);
+        vkDestroyShaderModule(d->handle, module, NULL);
+    }
+    if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY ||
+        result == VK_ERROR_DEVICE_LOST)
+        return vkp_vk_status(result, "making a pipeline");
+    if (result != VK_SUCCESS)
+        return vkp_fail(VKP_SHADER, "cannot make shader %s (Vulkan result %d; update the driver or try another "
+                                    "--device)", code->name, (int)result);
+    vkp_device_name(d, VK_OBJECT_TYPE_PIPELINE, (uint64_t)p->handle, code->name);
+    return VKP_OK;
+}
+
+vkp_status vkp_pipeline_get(vkp_device *d, const vkp_pipeline_key *key, const vkp_pipeline **out)
+{
+    vkp_pipeline_cache *c = d->pipelines;
+    for (size_t i = 0; i < c->count; i++)
+        if (memcmp(&c->list[i]->key, key, sizeof *key) == 0) {
+            *out = c->list[i];
+            return VKP_OK;
+        }
+    if (c->count == c->capacity) {
+        const size_t capacity = c->capacity ? 2 * c->capacity : 64;
+        vkp_pipeline **list = realloc(c->list, capacity * sizeof *list);
+        if (!list) return vkp_fail(VKP_MEMORY, "no memory for pipelines (host memory ran out; close other programs)");
+        c->list = list;
+        c->capacity = capacity;
+    }
+    vkp_pipeline *p = calloc(1, sizeof *p);
+    if (!p) return vkp_fail(VKP_MEMORY, "no memory for a pipeline (host memory ran out; close other programs)");
+    p->key = *key;
+    const vkp_status status = make_pipeline(d, p);
+    if (status != VKP_OK) {
+        destroy_pipeline(d, p);
+        return status;
+    }
+    c->changed = true;
+    c->list[c->count++] = p;
+    *out = p;
+    return VKP_OK;
+}

@@ -1,0 +1,41 @@
+/* Compute pipelines: made when first asked for, kept for the device's life, remembered on disk.
+ *
+ * The disk cache lies in $XDG_CACHE_HOME/vkpix (or ~/.cache/vkpix), one file a device and driver. It is
+ * only ever an acceleration: a missing, damaged or foreign file is ignored, and one that cannot be
+ * written is left out. VKPIX_CACHE=off in the environment keeps it out of the way. */
+#ifndef VKP_VK_PIPELINE_H
+#define VKP_VK_PIPELINE_H
+
+#include "shaders.h"
+#include "vk/device.h"
+
+#define VKP_MAX_BINDINGS 8
+#define VKP_MAX_SPEC 16
+
+/* What makes one pipeline different from another. */
+typedef struct vkp_pipeline_key {
+    vkp_shader shader;
+    uint32_t bindings;             /* number of buffers, bound at 0, 1, ... */
+    uint32_t texel_mask;           /* bit i: binding i is a uniform texel buffer, not a storage buffer */
+    uint32_t push_words;           /* push constants in 32-bit words */
+    uint32_t subgroup_size;        /* demanded number of lanes; 0: whatever the driver takes */
+    uint32_t spec_count;
+    uint32_t spec[VKP_MAX_SPEC];   /* specialization constants 0, 1, ... as 32-bit words */
+} vkp_pipeline_key;
+
+typedef struct vkp_pipeline {
+    vkp_pipeline_key key;
+    VkDescriptorSetLayout set_layout;
+    VkPipelineLayout layout;
+    VkPipeline handle;
+} vkp_pipeline;
+
+/* Finds or makes the pipeline; *out belongs to the device and lives as long. SHADER when the driver
+ * cannot make it: the text names the shader. */
+VKP_MUST_USE vkp_status vkp_pipeline_get(vkp_device *device, const vkp_pipeline_key *key, const vkp_pipeline **out);
+
+/* Called by vkp_device_open and vkp_device_close alone. */
+VKP_MUST_USE vkp_status vkp_pipeline_cache_open(vkp_device *device);
+void vkp_pipeline_cache_close(vkp_device *device);
+
+#endif

@@ -1,0 +1,305 @@
+#include "vk/program_parts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Every planned buffer starts on this, the largest alignment that Vulkan lets a device ask for. */
+#define PLAN_ALIGNMENT 256
+
+vkp_status vkp_grow(void **list, size_t *capacity, size_t count, size_t size)
+{
+    if (count < *capacity) return VKP_OK;
+    const size_t larger = *capacity ? 2 * *capacity : 64;
+    void *grown = realloc(*list, larger * size);
+    if (!grown) return vkp_fail(VKP_MEMORY, "no memory for a program (host memory ran out; close other programs)");
+    *list = grown;
+    *capacity = larger;
+    return VKP_OK;
+}
+
+void vkp_arena_destroy(vkp_device *device, vkp_arena *arena)
+{
+    for (int i = 0; i < VKP_PLAN_BLOCKS; i++) vkp_buffer_destroy(device, &arena->blocks[i]);
+}
+
+vkp_status vkp_program_create(vkp_device *device, vkp_program **out)
+{
+    vkp_program *p = calloc(1, sizeof *p);
+    if (!p) return vkp_fail(VKP_MEMORY, "no memory for a program (host memory ran out; close other programs)");
+    p->device = device;
+    p->buffer_count = 1;
+    p->section_count = 1;
+    p->budget = 100;
+    *out = p;
+    return VKP_OK;
+}
+
+static void unbind(vkp_program *p)
+{
+    vkp_program_forget(p);
+    for (size_t i = 0; i < p->view_count; i++) vkDestroyBufferView(p->device->handle, p->views[i], NULL);
+    free(p->views);
+    p->views = NULL;
+    p->view_count = 0;
+    if (p->pool) vkDestroyDescriptorPool(p->device->handle, p->pool, NULL);
+    p->pool = VK_NULL_HANDLE;
+}
+
+void vkp_program_destroy(vkp_program *p)
+{
+    if (!p) return;
+    /* Whatever is in flight must end before its buffers go; its failure has nobody left to tell. */
+    if (p->in_flight) vkDeviceWaitIdle(p->device->handle);
+    unbind(p);
+    if (p->fence) vkDestroyFence(p->device->handle, p->fence, NULL);
+    free(p->units);
+    free(p->segments);
+    free(p->items);
+    free(p->buffers);
+    free(p->dispatches);
+    free(p);
+}
+
+vkp_device *vkp_program_device(const vkp_program *p) { return p->device; }
+
+static vkp_status add_buffer(vkp_program *p, const vkp_program_buffer_entry *entry, const char *name, uint32_t *id)
+{
+    if (p->planned) return vkp_fail(VKP_INTERNAL, "buffer %s comes after the plan (a mistake in vkpix; report it)", name);
+    VKP_TRY(vkp_grow((void **)&p->buffers, &p->buffer_capacity, p->buffer_count, sizeof *p->buffers));
+    vkp_program_buffer_entry *e = &p->buffers[p->buffer_count];
+    *e = *entry;
+    e->first = UINT32_MAX;
+    e->last = 0;
+    snprintf(e->name, sizeof e->name, "%s", name);
+    *id = (uint32_t)p->buffer_count++;
+    return VKP_OK;
+}
+
+vkp_status vkp_program_buffer(vkp_program *p, uint64_t bytes, const char *name, uint32_t *id)
+{
+    return add_buffer(p, &(vkp_program_buffer_entry){.bytes = (bytes + 15) & ~(uint64_t)15}, name, id);
+}
+
+void vkp_program_keep(vkp_program *p, uint32_t id) { p->buffers[id].keep = true; }
+
+vkp_status vkp_program_external(vkp_program *p, const vkp_buffer *buffer, uint64_t offset, uint64_t bytes,
+                                const char *name, uint32_t *id)
+{
+    if (offset % PLAN_ALIGNMENT || offset > buffer->bytes || bytes > buffer->bytes - offset)
+        return vkp_fail(VKP_INTERNAL, "range of %s lies outside its buffer (a mistake in vkpix; report it)", name);
+    return add_buffer(p, &(vkp_program_buffer_entry){.external = buffer, .offset = offset, .bytes = bytes}, name, id);
+}
+
+vkp_status vkp_program_section(vkp_program *p, uint32_t *section)
+{
+    /* A section nobody wrote into yet is the new one: the first section begins by itself. */
+    if (p->section_start[p->section_count - 1] != p->dispatch_count) {
+        if (p->section_count == sizeof p->section_start / sizeof *p->section_start)
+            return vkp_fail(VKP_INTERNAL, "too many sections (a mistake in vkpix; report it)");
+        p->section_start[p->section_count++] = (uint32_t)p->dispatch_count;
+    }
+    *section = p->section_count - 1;
+    return VKP_OK;
+}
+
+void vkp_program_label(vkp_program *p, const char *label) { snprintf(p->label, sizeof p->label, "%s", label); }
+
+size_t vkp_program_dispatch_count(const vkp_program *p) { return p->dispatch_count; }
+
+static vkp_status check_binding(const vkp_program *p, const vkp_dispatch *d, const vkp_binding *b)
+{
+    const vkp_limits *l = &p->device->info.limits;
+    const char *shader = vkp_shader_table[d->shader].name;
+    if (!b->buffer || b->buffer >= p->buffer_count)
+        return vkp_fail(VKP_INTERNAL, "%s binds no buffer (a mistake in vkpix; report it)", shader);
+    const vkp_program_buffer_entry *e = &p->buffers[b->buffer];
+    const uint32_t align = b->texel ? l->texel_align : l->storage_align;
+    if (!b->bytes || b->offset % align || b->offset > e->bytes || b->bytes > e->bytes - b->offset)
+        return vkp_fail(VKP_INTERNAL, "%s binds bytes %" PRIu64 "+%" PRIu64 " of %s, which has %" PRIu64
+                        " (a mistake in vkpix; report it)", shader, b->offset, b->bytes, e->name, e->bytes);
+    if (!b->texel && b->bytes > l->storage_range)
+        return vkp_fail(VKP_DEVICE_MEMORY, "%s needs %" PRIu64 " MiB of %s in one binding (the device allows %" PRIu64
+                        " MiB; try a smaller --set size)", shader, b->bytes >> 20, e->name, l->storage_range >> 20);
+    return VKP_OK;
+}
+
+static vkp_status check_dispatch(const vkp_program *p, const vkp_dispatch *d)
+{
+    const vkp_limits *l = &p->device->info.limits;
+    const char *shader = vkp_shader_table[d->shader].name;
+    uint32_t storage = 0;
+    for (uint32_t i = 0; i < d->binding_count; i++) {
+        VKP_TRY(check_binding(p, d, &d->bindings[i]));
+        storage += !d->bindings[i].texel;
+    }
+    for (int i = 0; i < 3; i++)
+        if (!d->groups[i] || d->groups[i] > l->group_count[i])
+            return vkp_fail(VKP_INTERNAL, "%s wants %u groups in dimension %d (1 to %u allowed; a mistake in vkpix)",
+                            shader, d->groups[i], i, l->group_count[i]);
+    if (storage > l->storage_buffers || d->push_words * 4 > l->push_bytes)
+        return vkp_fail(VKP_INTERNAL, "%s binds %u storage buffers and %u push words (the device allows %u and %u; a "
+                        "mistake in vkpix)", shader, storage, d->push_words, l->storage_buffers, l->push_bytes / 4);
+    return VKP_OK;
+}
+
+vkp_status vkp_program_dispatch(vkp_program *p, const vkp_dispatch *d)
+{
+    if (p->planned) return vkp_fail(VKP_INTERNAL, "dispatch after the plan (a mistake in vkpix; report it)");
+    VKP_TRY(check_dispatch(p, d));
+    VKP_TRY(vkp_grow((void **)&p->dispatches, &p->dispatch_capacity, p->dispatch_count, sizeof *p->dispatches));
+    const uint32_t index = (uint32_t)p->dispatch_count;
+    vkp_program_dispatch_entry *e = &p->dispatches[index];
+    *e = (vkp_program_dispatch_entry){.d = *d};
+    memcpy(e->label, p->label, sizeof e->label);
+    /* Before anything is measured: as slow as a weak GPU with a plain shader, about 20 GFLOP/s. */
+    e->milliseconds = 0.05 + d->flop / 2e7;
+    for (uint32_t i = 0; i < d->binding_count; i++) {
+        vkp_program_buffer_entry *b = &p->buffers[d->bindings[i].buffer];
+        if (index < b->first) b->first = index;
+        if (index > b->last) b->last = index;
+    }
+    p->dispatch_count++;
+    return VKP_OK;
+}
+
+vkp_status vkp_program_plan(vkp_program *p, uint64_t *bytes)
+{
+    if (!p->planned) {
+        p->items = calloc(p->buffer_count, sizeof *p->items);
+        if (!p->items) return vkp_fail(VKP_MEMORY, "no memory for the plan (host memory ran out; close other programs)");
+        for (size_t i = 1; i < p->buffer_count; i++) {
+            const vkp_program_buffer_entry *b = &p->buffers[i];
+            if (b->external || b->first > b->last) continue;
+            p->items[i] = (vkp_plan_item){.bytes = b->bytes, .first = b->first,
+                                          .last = b->keep ? (uint32_t)p->dispatch_count : b->last};
+        }
+        VKP_TRY(vkp_plan_make(p->items, p->buffer_count, PLAN_ALIGNMENT, p->device->info.limits.max_allocation, &p->plan));
+        p->planned = true;
+    }
+    *bytes = p->plan.total;
+    return VKP_OK;
+}
+
+void vkp_program_place(const vkp_program *p, uint32_t id, const vkp_buffer **buffer, uint64_t *offset)
+{
+    const vkp_program_buffer_entry *e = &p->buffers[id];
+    *buffer = e->external ? e->external : &p->arena->blocks[p->items[id].block];
+    *offset = e->external ? e->offset : p->items[id].offset;
+}
+
+static vkp_status grow_arena(vkp_program *p)
+{
+    vkp_device *d = p->device;
+    uint64_t more = 0;
+    for (uint32_t b = 0; b < p->plan.blocks; b++)
+        if (p->arena->blocks[b].bytes < p->plan.block_bytes[b]) more += p->plan.block_bytes[b] - p->arena->blocks[b].bytes;
+    if (d->allocated + more > d->info.limits.memory_budget)
+        return vkp_fail(VKP_DEVICE_MEMORY, "not enough device memory (needs %" PRIu64 " MiB, %s has %" PRIu64
+                        " MiB; try a smaller --set batch or --set size)", (d->allocated + more) >> 20, d->info.name,
+                        d->info.limits.memory_budget >> 20);
+    for (uint32_t b = 0; b < p->plan.blocks; b++) {
+        if (p->arena->blocks[b].bytes >= p->plan.block_bytes[b]) continue;
+        vkp_buffer_destroy(d, &p->arena->blocks[b]);
+        p->arena->generation++;
+        VKP_TRY(vkp_buffer_create(d, p->plan.block_bytes[b], VKP_MEMORY_DEVICE, "activations and gradients",
+                                  &p->arena->blocks[b]));
+    }
+    return VKP_OK;
+}
+
+static vkp_status make_pool(vkp_program *p)
+{
+    uint32_t storage = 0, texel = 0;
+    for (size_t i = 0; i < p->dispatch_count; i++)
+        for (uint32_t j = 0; j < p->dispatches[i].d.binding_count; j++)
+            p->dispatches[i].d.bindings[j].texel ? texel++ : storage++;
+    const VkDescriptorPoolSize sizes[] = {
+        {.type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, .descriptorCount = storage ? storage : 1},
+        {.type = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, .descriptorCount = texel ? texel : 1}};
+    const VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
+                                             .maxSets = (uint32_t)(p->dispatch_count ? p->dispatch_count : 1),
+                                             .poolSizeCount = 2,
+                                             .pPoolSizes = sizes};
+    VKP_TRY(vkp_vk_status(vkCreateDescriptorPool(p->device->handle, &info, NULL, &p->pool), "making a descriptor pool"));
+    p->views = calloc(texel ? texel : 1, sizeof *p->views);
+    return p->views ? VKP_OK : vkp_fail(VKP_MEMORY, "no memory for views (host memory ran out; close other programs)");
+}
+
+static vkp_status bind_dispatch(vkp_program *p, vkp_program_dispatch_entry *e)
+{
+    vkp_device *d = p->device;
+    const VkDescriptorSetAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
+                                              .descriptorPool = p->pool,
+                                              .descriptorSetCount = 1,
+                                              .pSetLayouts = &e->pipeline->set_layout};
+    VKP_TRY(vkp_vk_status(vkAllocateDescriptorSets(d->handle, &info, &e->set), "making a descriptor set"));
+    VkWriteDescriptorSet writes[VKP_MAX_BINDINGS];
+    VkDescriptorBufferInfo ranges[VKP_MAX_BINDINGS];
+    for (uint32_t i = 0; i < e->d.binding_count; i++) {
+        const vkp_binding *b = &e->d.bindings[i];
+        const vkp_buffer *buffer;
+        uint64_t offset;
+        vkp_program_place(p, b->buffer, &buffer, &offset);
+        writes[i] = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = e->set,
+                                           .dstBinding = i, .descriptorCount = 1,
+                                           .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                                           .pBufferInfo = &ranges[i]};
+        ranges[i] = (VkDescriptorBufferInfo){.buffer = buffer->handle, .offset = offset + b->offset, .range = b->bytes};
+        if (!b->texel) continue;
+        const VkBufferViewCreateInfo view = {.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
+                                             .buffer = buffer->handle,
+                                             .format = b->texel,
+                                             .offset = offset + b->offset,
+                                             .range = b->bytes};
+        VKP_TRY(vkp_vk_status(vkCreateBufferView(d->handle, &view, NULL, &p->views[p->view_count]), "making a buffer view"));
+        writes[i].descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
+        writes[i].pTexelBufferView = &p->views[p->view_count++];
+    }
+    vkUpdateDescriptorSets(d->handle, e->d.binding_count, writes, 0, NULL);
+    return VKP_OK;
+}
+
+static vkp_status find_pipeline(vkp_program *p, vkp_program_dispatch_entry *e)
+{
+    vkp_pipeline_key key = {.shader = e->d.shader, .bindings = e->d.binding_count, .push_words = e->d.push_words,
+                            .subgroup_size = e->d.subgroup_size, .spec_count = e->d.spec_count};
+    for (uint32_t i = 0; i < e->d.binding_count; i++)
+        if (e->d.bindings[i].texel) key.texel_mask |= 1u << i;
+    memcpy(key.spec, e->d.spec, e->d.spec_count * sizeof *key.spec);
+    if (vkp_pipeline_get(p->device, &key, &e->pipeline) == VKP_OK) return VKP_OK;
+    return vkp_fail(VKP_SHADER, "%s: %s", e->label, vkp_error());
+}
+
+vkp_status vkp_program_build(vkp_program *p, vkp_arena *arena)
+{
+    uint64_t bytes;
+    VKP_TRY(vkp_program_plan(p, &bytes));
+    unbind(p);
+    p->arena = arena;
+    VKP_TRY(grow_arena(p));
+    p->generation = arena->generation;
+    VKP_TRY(make_pool(p));
+    for (size_t i = 0; i < p->dispatch_count; i++) {
+        VKP_TRY(find_pipeline(p, &p->dispatches[i]));
+        VKP_TRY(bind_dispatch(p, &p->dispatches[i]));
+    }
+    return VKP_OK;
+}
+
+vkp_status vkp_program_read(vkp_program *p, uint32_t id, uint64_t offset, void *data, uint64_t bytes)
+{
+    const vkp_buffer *buffer;
+    uint64_t start;
+    vkp_program_place(p, id, &buffer, &start);
+    return vkp_buffer_read(p->device, buffer, start + offset, data, bytes);
+}
+
+vkp_status vkp_program_write(vkp_program *p, uint32_t id, uint64_t offset, const void *data, uint64_t bytes)
+{
+    const vkp_buffer *buffer;
+    uint64_t start;
+    vkp_program_place(p, id, &buffer, &start);
+    return vkp_buffer_write(p->device, buffer, start + offset, data, bytes);
+}
