@@ -126,7 +126,8 @@ static void reads_what_python_wrote(void **state)
 static void python_reads_what_is_written(void **state)
 {
     (void)state;
-    static const char check[] = "python3 " VKP_TEST_SOURCE_DIR "/reference/safetensors_fixture.py check sample";
+    static const char check[] =
+        "python3 " VKP_TEST_SOURCE_DIR "/reference/safetensors_fixture.py check sample";
     if (system("python3 -c '' >/dev/null 2>&1") != 0) skip();
     write_sample("sample");
     assert_int_equal(system(check), 0);
