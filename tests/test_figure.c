@@ -24,10 +24,6 @@
 
 static char folder[64], file[96];
 
-/* Fontconfig and the driver keep caches for the process' life and are unloaded before the leak check. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void) { return "leak:libfontconfig\nleak:cairo.so\n"; }
-
 static int make_folder(void **state)
 {
     (void)state;
