@@ -1,0 +1,117 @@
+/* Grids: every pixel is asked whose it is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "image/grid.h"
+
+enum { WIDTH = 3, HEIGHT = 5, COUNT = 5 };
+
+static uint8_t pixels[2][COUNT][HEIGHT][WIDTH][4];
+static const uint8_t *fake[COUNT], *real[COUNT];
+
+static int make_pictures(void **state)
+{
+    (void)state;
+    for (int side = 0; side < 2; side++) {
+        for (int i = 0; i < COUNT; i++) {
+            for (int y = 0; y < HEIGHT; y++) {
+                for (int x = 0; x < WIDTH; x++) {
+                    const uint8_t p[4] = {(uint8_t)(side * 100 + i), (uint8_t)y, (uint8_t)x, 0};
+                    memcpy(pixels[side][i][y][x], p, 4);
+                }
+            }
+        }
+    }
+    for (int i = 0; i < COUNT; i++) fake[i] = pixels[0][i][0][0], real[i] = pixels[1][i][0][0];
+    return 0;
+}
+
+/* All pixels of the grid that are not white, checked against the picture that belongs there. */
+static void check_grid(const vkp_grid *grid, int count, int columns)
+{
+    int found = 0;
+    for (int gy = 0; gy < grid->height; gy++) {
+        for (int gx = 0; gx < grid->width; gx++) {
+            const uint8_t *p = grid->rgba + 4 * (gy * grid->width + gx);
+            assert_int_equal(p[3], 255);
+            if (p[0] == 255) {
+                assert_true(p[1] == 255 && p[2] == 255);
+                continue;
+            }
+            int i = p[0] % 100, side = p[0] / 100;
+            int left = VKP_GRID_MARGIN + (i % columns) * (2 * WIDTH + VKP_GRID_GAP + VKP_GRID_MARGIN);
+            int top = VKP_GRID_MARGIN + (i / columns) * (HEIGHT + VKP_GRID_MARGIN);
+            assert_int_equal(gx, left + side * (WIDTH + VKP_GRID_GAP) + p[2]);
+            assert_int_equal(gy, top + p[1]);
+            found++;
+        }
+    }
+    assert_int_equal(found, count * 2 * WIDTH * HEIGHT);
+}
+
+static void pairs_lie_side_by_side(void **state)
+{
+    (void)state;
+    for (int columns = 1; columns <= COUNT + 1; columns++) {
+        vkp_grid grid;
+        assert_int_equal(vkp_grid_pairs(fake, real, COUNT, columns, WIDTH, HEIGHT, &grid), VKP_OK);
+        int rows = (COUNT + columns - 1) / columns, pair = 2 * WIDTH + VKP_GRID_GAP;
+        assert_int_equal(grid.width, VKP_GRID_MARGIN + columns * (pair + VKP_GRID_MARGIN));
+        assert_int_equal(grid.height, VKP_GRID_MARGIN + rows * (HEIGHT + VKP_GRID_MARGIN));
+        check_grid(&grid, COUNT, columns);
+        vkp_grid_free(&grid);
+        assert_null(grid.rgba);
+        vkp_grid_free(&grid);
+    }
+}
+
+static void columns_choose_themselves(void **state)
+{
+    (void)state;
+    vkp_grid grid;
+    assert_int_equal(vkp_grid_pairs(fake, real, COUNT, 0, WIDTH, HEIGHT, &grid), VKP_OK);
+    check_grid(&grid, COUNT, 3); /* one column would be 24 x 73, two 40 x 47, three are 56 x 34 */
+    vkp_grid_free(&grid);
+}
+
+static void missing_pictures_stay_white(void **state)
+{
+    (void)state;
+    const uint8_t *none[COUNT] = {NULL};
+    vkp_grid grid;
+    assert_int_equal(vkp_grid_pairs(none, none, COUNT, 2, WIDTH, HEIGHT, &grid), VKP_OK);
+    check_grid(&grid, 0, 2);
+    vkp_grid_free(&grid);
+}
+
+static void bad_shapes_are_errors(void **state)
+{
+    (void)state;
+    vkp_grid grid;
+    assert_int_equal(vkp_grid_pairs(fake, real, 0, 0, WIDTH, HEIGHT, &grid), VKP_SHAPE);
+    assert_int_equal(vkp_grid_pairs(fake, real, 1, -1, WIDTH, HEIGHT, &grid), VKP_SHAPE);
+    assert_int_equal(vkp_grid_pairs(fake, real, 1, 0, 0, HEIGHT, &grid), VKP_SHAPE);
+    assert_int_equal(vkp_grid_pairs(fake, real, 1, 0, WIDTH, -5, &grid), VKP_SHAPE);
+    assert_int_equal(vkp_grid_pairs(fake, real, 1, 0, INT_MAX, INT_MAX, &grid), VKP_SHAPE);
+    assert_int_equal(vkp_grid_pairs(fake, real, INT_MAX, 1, WIDTH, HEIGHT, &grid), VKP_SHAPE);
+    assert_int_equal(vkp_grid_pairs(fake, real, INT_MAX, INT_MAX, WIDTH, HEIGHT, &grid), VKP_SHAPE);
+    assert_int_equal(vkp_grid_pairs(fake, real, INT_MAX, 0, WIDTH, HEIGHT, &grid), VKP_SHAPE);
+    assert_null(grid.rgba);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pairs_lie_side_by_side),
+        cmocka_unit_test(columns_choose_themselves),
+        cmocka_unit_test(missing_pictures_stay_white),
+        cmocka_unit_test(bad_shapes_are_errors),
+    };
+    return cmocka_run_group_tests(tests, make_pictures, NULL);
+}
