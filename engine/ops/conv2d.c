@@ -1,6 +1,7 @@
 /* conv2d: cross-correlation with zero padding and a bias (torch.nn.Conv2d), optionally of an input that is
  * first upsampled to the nearest (torch.nn.UpsamplingNearest2d) without ever making that tensor. */
 #include "ops/conv2d.h"
+#include "ops/variant.h"
 
 static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
 {
@@ -18,12 +19,35 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     return VKP_OK;
 }
 
-static vkp_status forward(vkp_program *p, const vkp_node *node) { return vkp_conv2d_direct_forward(p, node); }
+static bool always(const vkp_device *device, const vkp_node *node)
+{
+    (void)device;
+    (void)node;
+    return true;
+}
+
+static const vkp_variant forward_variants[] = {
+    {"direct", always, vkp_conv2d_direct_forward},
+};
+static const vkp_variant input_grad_variants[] = {
+    {"direct", always, vkp_conv2d_direct_input_grad},
+};
+static const vkp_variant weight_grad_variants[] = {
+    {"direct", always, vkp_conv2d_direct_weight_grad},
+};
+#define COUNT(list) (sizeof(list) / sizeof *(list))
+
+static vkp_status forward(vkp_program *p, const vkp_node *node)
+{
+    return vkp_variant_record(p, node, "conv2d_forward", forward_variants, COUNT(forward_variants));
+}
 
 static vkp_status backward(vkp_program *p, const vkp_node *node)
 {
-    if (node->d_in[VKP_CONV_X].buffer) VKP_TRY(vkp_conv2d_direct_input_grad(p, node));
-    if (node->d_in[VKP_CONV_WEIGHT].buffer) VKP_TRY(vkp_conv2d_direct_weight_grad(p, node));
+    if (node->d_in[VKP_CONV_X].buffer)
+        VKP_TRY(vkp_variant_record(p, node, "conv2d_input_grad", input_grad_variants, COUNT(input_grad_variants)));
+    if (node->d_in[VKP_CONV_WEIGHT].buffer)
+        VKP_TRY(vkp_variant_record(p, node, "conv2d_weight_grad", weight_grad_variants, COUNT(weight_grad_variants)));
     if (node->d_in[VKP_CONV_BIAS].buffer)
         VKP_TRY(vkp_channel_sum(p, &node->d_out[VKP_CONV_Y], &node->d_in[VKP_CONV_BIAS], node->add[VKP_CONV_BIAS]));
     return VKP_OK;
