@@ -73,7 +73,8 @@ vkp_status vkp_yaml_save(const char *path, const cyaml_schema_value_t *schema, c
     cyaml_err_t error = cyaml_save_data(&text, &bytes, &config, schema, data, 0);
     if (error == CYAML_ERR_OOM) return out_of_memory(path);
     if (error != CYAML_OK) {
-        return vkp_fail(VKP_INTERNAL, "cannot write %s (%s%s; report it)", path, cyaml_strerror(error), why.text);
+        return vkp_fail(VKP_INTERNAL, "cannot write %s (%s%s; report it)", path, cyaml_strerror(error),
+                        why.text);
     }
     vkp_status status = vkp_file_write(path, text, bytes);
     cyaml_mem(NULL, text, 0);

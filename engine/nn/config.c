@@ -15,8 +15,8 @@ typedef enum key_kind { WHOLE, NUMBER, CHOICE, WHOLES } key_kind;
 
 typedef struct config_key {
     const char *name;
-    key_kind kind;
     size_t offset;
+    key_kind kind;
     double min, max;
     const char *const *choices; /* ends with NULL; the index is the enum's value */
     const char *meaning;
@@ -27,8 +27,9 @@ static const char *const norms[] = {"batch", "instance", NULL};
 static const char *const schedules[] = {"constant", "cosine", NULL};
 static const char *const fits[] = {"wrap", "stretch", "black", "crop", "rotate", NULL};
 
-#define KEY(member, kind, min, max, meaning) {#member, kind, offsetof(vkp_config, member), min, max, NULL, meaning}
-#define KEY_OF(member, choices, meaning) {#member, CHOICE, offsetof(vkp_config, member), 0, 0, choices, meaning}
+#define PLACE(member) #member, offsetof(vkp_config, member)
+#define KEY(member, kind, min, max, meaning) {PLACE(member), kind, min, max, NULL, meaning}
+#define KEY_OF(member, choices, meaning) {PLACE(member), CHOICE, 0, 0, choices, meaning}
 
 static const config_key keys[] = {
     KEY(size, WHOLE, 16, 4096, "side of the square pictures, pixels; a multiple of 16"),
@@ -118,10 +119,11 @@ const char *vkp_config_key_range(size_t key, char *text, size_t room)
     case WHOLE: snprintf(text, room, "a whole number, %.0f..%.0f", k->min, k->max); break;
     case NUMBER: snprintf(text, room, "a number, %.0f..%.0f", k->min, k->max); break;
     case WHOLES:
-        snprintf(text, room, "%d whole numbers with commas, each %.0f..%.0f", VKP_CONFIG_POOLS, k->min, k->max);
+        snprintf(text, room, "%d whole numbers with commas between, each %.0f..%.0f", VKP_CONFIG_POOLS,
+                 k->min, k->max);
         break;
     case CHOICE:
-        for (size_t i = 0; k->choices[i]; i++) length = append(text, room, length, " | ", k->choices[i]);
+        for (size_t i = 0; k->choices[i]; i++) length = append(text, room, length, " or ", k->choices[i]);
         break;
     }
     return text;
@@ -195,16 +197,16 @@ static vkp_status set_value(vkp_config *config, size_t key, const char *text, co
 {
     char range[VALUE_TEXT * 2];
     if (parse_value(config, &keys[key], text)) return VKP_OK;
-    return vkp_fail(VKP_USAGE, "cannot set %s to '%.80s'%s%s (the value is not allowed; give %s%s)",
-                    keys[key].name, text, source ? " from " : "", source ? source : "",
-                    keys[key].kind == CHOICE ? "one of " : "", vkp_config_key_range(key, range, sizeof range));
+    vkp_config_key_range(key, range, sizeof range);
+    return vkp_fail(VKP_USAGE, "cannot set %s to '%.80s'%s%s (the value is not allowed; give %s)",
+                    keys[key].name, text, source ? " from " : "", source ? source : "", range);
 }
 
 vkp_status vkp_config_set(vkp_config *config, const char *assignment)
 {
     char names[KEYS_TEXT];
     const char *equals = strchr(assignment, '=');
-    if (!equals) return vkp_fail(VKP_USAGE, "cannot set '%.80s' (it has no '='; write KEY=VALUE)", assignment);
+    if (!equals) return vkp_fail(VKP_USAGE, "cannot set '%.80s' (no '='; write KEY=VALUE)", assignment);
     const size_t length = (size_t)(equals - assignment);
     for (size_t i = 0; i < KEY_COUNT; i++) {
         if (strlen(keys[i].name) == length && memcmp(keys[i].name, assignment, length) == 0) {
@@ -267,7 +269,8 @@ typedef struct yaml_config {
     yaml_value values[KEY_COUNT];
 } yaml_config;
 
-static const cyaml_schema_value_t item_schema = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)};
+static const cyaml_schema_value_t item_schema = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)};
 
 /* The schema that follows from the table: every key optional, every value text. */
 typedef struct yaml_schema {
@@ -294,7 +297,8 @@ static void make_schema(yaml_schema *schema)
             field->value = (cyaml_schema_value_t){CYAML_VALUE_STRING(flags, char, 0, CYAML_UNLIMITED)};
         }
     }
-    schema->top = (cyaml_schema_value_t){CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, yaml_config, schema->fields)};
+    schema->top =
+        (cyaml_schema_value_t){CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, yaml_config, schema->fields)};
 }
 
 static vkp_status set_from_yaml(vkp_config *config, size_t key, const yaml_value *value, const char *path)
@@ -359,7 +363,7 @@ vkp_status vkp_config_save(const vkp_config *config, const char *path)
 uint32_t vkp_config_patches(const vkp_config *config)
 {
     uint32_t side = config->size;
-    for (size_t i = 0; i < VKP_CONFIG_POOLS; i++) side /= config->d_pools[i];
+    for (size_t i = 0; i < VKP_CONFIG_POOLS; i++) side = config->d_pools[i] ? side / config->d_pools[i] : 0;
     return side;
 }
 
