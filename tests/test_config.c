@@ -165,9 +165,9 @@ static void wrong_assignments_name_key_and_range(void **state)
         {"d_pools=4,2,,2", "each 1..64"},
         {"d_pools=4,2,0,2", "each 1..64"},
         {"sizes=32",
-         "cannot set 'sizes' (no such key; the keys are size, batch, epochs, loss, d_norm, d_pools, d_every, lr, "
-         "lr_min, schedule, restart_every, lambda_crcb, lambda_rgb, flip, blur, fit, seed, checkpoint_every, "
-         "preview_every)"},
+         "cannot set 'sizes' (no such key; the keys are size, batch, epochs, loss, d_norm, d_pools, d_every, "
+         "lr, lr_min, schedule, restart_every, lambda_crcb, lambda_rgb, flip, blur, fit, seed, "
+         "checkpoint_every, preview_every)"},
         {"=32", "no such key"},
         {"", "cannot set '' (no '='; write KEY=VALUE)"},
         {"size", "write KEY=VALUE"},

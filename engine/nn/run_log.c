@@ -67,8 +67,8 @@ static vkp_status next_row(scan *rows, double *row, bool *got)
         whole = read_field(&at, i + 1 < rows->columns ? ',' : '\n', &row[i]);
     }
     if (!whole || at != newline + 1 || isnan(row[0])) {
-        return vkp_fail(VKP_FORMAT, "cannot use %s (line %u is not a row of %zu numbers; remove it)", rows->path,
-                        rows->line, rows->columns);
+        return vkp_fail(VKP_FORMAT, "cannot use %s (line %u is not a row of %zu numbers; remove it)",
+                        rows->path, rows->line, rows->columns);
     }
     rows->at = at;
     return VKP_OK;
@@ -85,7 +85,7 @@ static vkp_status start_scan(scan *rows, int kind, const char *path, const char 
         return VKP_OK;
     }
     if (bytes < length || memcmp(content, header, length) != 0) {
-        return vkp_fail(VKP_FORMAT, "cannot use %s (its first line is not vkpix's; move the file away)", path);
+        return vkp_fail(VKP_FORMAT, "cannot use %s (its first line is not vkpix's; move it away)", path);
     }
     rows->at += length;
     return VKP_OK;
@@ -226,7 +226,8 @@ static vkp_status fill_table(scan rows, vkp_run_table *table)
     return VKP_OK;
 }
 
-static vkp_status parse_table(int kind, const char *path, const char *content, size_t bytes, vkp_run_table *table)
+static vkp_status parse_table(int kind, const char *path, const char *content, size_t bytes,
+                              vkp_run_table *table)
 {
     scan rows;
     VKP_TRY(start_scan(&rows, kind, path, content, bytes));
