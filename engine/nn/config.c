@@ -53,7 +53,7 @@ static const config_key keys[] = {
     KEY(preview_every, WHOLE, 1, 1000000, "epochs between previews"),
 };
 
-enum { KEY_COUNT = sizeof keys / sizeof *keys, VALUE_TEXT = 64, KEYS_TEXT = 300 };
+enum { KEY_COUNT = sizeof keys / sizeof *keys, VALUE_TEXT = 64, RANGE_TEXT = 128, KEYS_TEXT = 300 };
 
 _Static_assert(sizeof(vkp_config_loss) == sizeof(uint32_t), "choices are stored as 32 bits");
 
@@ -119,8 +119,8 @@ const char *vkp_config_key_range(size_t key, char *text, size_t room)
     case WHOLE: snprintf(text, room, "a whole number, %.0f..%.0f", k->min, k->max); break;
     case NUMBER: snprintf(text, room, "a number, %.0f..%.0f", k->min, k->max); break;
     case WHOLES:
-        snprintf(text, room, "%d whole numbers with commas between, each %.0f..%.0f", VKP_CONFIG_POOLS,
-                 k->min, k->max);
+        snprintf(text, room, "%d whole numbers, each %.0f..%.0f, as 4,2,2,2 or in YAML [4, 2, 2, 2]",
+                 VKP_CONFIG_POOLS, k->min, k->max);
         break;
     case CHOICE:
         for (size_t i = 0; k->choices[i]; i++) length = append(text, room, length, " or ", k->choices[i]);
@@ -195,7 +195,7 @@ static bool parse_value(vkp_config *config, const config_key *key, const char *t
 /* Sets key number `key`; `source` is the file's name, or NULL for the command line. */
 static vkp_status set_value(vkp_config *config, size_t key, const char *text, const char *source)
 {
-    char range[VALUE_TEXT * 2];
+    char range[RANGE_TEXT];
     if (parse_value(config, &keys[key], text)) return VKP_OK;
     vkp_config_key_range(key, range, sizeof range);
     return vkp_fail(VKP_USAGE, "cannot set %s to '%.80s'%s%s (the value is not allowed; give %s)",
@@ -304,12 +304,28 @@ static void make_schema(yaml_schema *schema)
 static vkp_status set_from_yaml(vkp_config *config, size_t key, const yaml_value *value, const char *path)
 {
     if (keys[key].kind != WHOLES) return value->text ? set_value(config, key, value->text, path) : VKP_OK;
-    char joined[VALUE_TEXT * 2];
+    char joined[2 * VALUE_TEXT];
     size_t length = 0;
     for (uint32_t i = 0; i < value->item_count; i++) {
         length = append(joined, sizeof joined, length, ",", value->items[i]);
     }
     return value->item_count ? set_value(config, key, joined, path) : VKP_OK;
+}
+
+/* Where libcyaml's complaint is about the form of a known key's value, what is allowed for that key is a
+ * better remedy than the list of all keys. */
+static vkp_status refine_complaint(const char *keys_remedy)
+{
+    char text[1024], field[VALUE_TEXT], range[RANGE_TEXT];
+    snprintf(text, sizeof text, "%s", vkp_error());
+    char *tail = strstr(text, keys_remedy);
+    for (size_t i = 0; tail && i < KEY_COUNT; i++) {
+        snprintf(field, sizeof field, "in mapping field '%s'", keys[i].name);
+        if (!strstr(text, field) || strstr(text, "libyaml")) continue;
+        *tail = 0;
+        return vkp_fail(VKP_USAGE, "%sgive %s)", text, vkp_config_key_range(i, range, sizeof range));
+    }
+    return VKP_USAGE;
 }
 
 vkp_status vkp_config_load(vkp_config *config, const char *path)
@@ -319,7 +335,8 @@ vkp_status vkp_config_load(vkp_config *config, const char *path)
     void *data;
     make_schema(&schema);
     all_keys(remedy + strlen(remedy));
-    VKP_TRY(vkp_yaml_load(path, &schema.top, VKP_USAGE, remedy, &data));
+    vkp_status loading = vkp_yaml_load(path, &schema.top, VKP_USAGE, remedy, &data);
+    if (loading != VKP_OK) return loading == VKP_USAGE ? refine_complaint(remedy) : loading;
     const yaml_config *loaded = data;
     vkp_config changed = *config;
     vkp_status status = VKP_OK;

@@ -161,7 +161,8 @@ static vkp_status check_state(const char *path, const vkp_run_state *state)
     };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         if (!checks[i].wrong) continue;
-        return vkp_fail(VKP_FORMAT, "cannot use %s (%s does not fit the rest; %s)", path, checks[i].name, remedy);
+        return vkp_fail(VKP_FORMAT, "cannot use %s (%s does not fit the rest; %s)", path, checks[i].name,
+                        remedy);
     }
     return VKP_OK;
 }
@@ -173,7 +174,8 @@ static vkp_status check_files(const char *folder, const yaml_state *loaded)
     for (int i = 0; i < FILES; i++) {
         if (strcmp(found[i], loaded->checksums[i]) == 0) continue;
         return vkp_fail(VKP_FORMAT,
-                        "cannot use %s/%s.safetensors (it is not the file that state.yml was written with; %s)",
+                        "cannot use %s/%s.safetensors (it is not the file that state.yml was written with; "
+                        "%s)",
                         folder, files[i], remedy);
     }
     return VKP_OK;
@@ -185,7 +187,7 @@ static vkp_status take_state(const char *folder, const char *path, const yaml_st
     if (!loaded) return vkp_fail(VKP_FORMAT, "cannot use %s (it is empty; %s)", path, remedy);
     if (loaded->format != FORMAT) {
         return vkp_fail(VKP_FORMAT,
-                        "cannot use %s (it has format %u, and this vkpix knows %d; use the vkpix that wrote it)",
+                        "cannot use %s (its format is %u, and this vkpix knows %d; use the one that wrote it)",
                         path, (unsigned)loaded->format, FORMAT);
     }
     *state = loaded->state;
