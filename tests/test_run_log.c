@@ -285,7 +285,7 @@ static void a_damaged_state_is_refused(void **state)
         {"step: 1234567890123", "step: -1", "step"},
         {"step: 1234567890123", "step: many", "step"},
         {"seed: 4294967295", "seed: 4294967296", "seed"},
-        {"format: 1", "format: 2", "format 2"},
+        {"format: 1", "format: 2", "format is 2"},
         {"best_val_psnr: 7", "best_val_psnr: x", "best_val_psnr"},
         {"\nseconds: 3", "\nseconds: -3", "seconds"},
         {"\nseconds: 3", "\nseconds: nan #", "seconds"},

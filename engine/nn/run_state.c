@@ -187,7 +187,7 @@ static vkp_status take_state(const char *folder, const char *path, const yaml_st
     if (!loaded) return vkp_fail(VKP_FORMAT, "cannot use %s (it is empty; %s)", path, remedy);
     if (loaded->format != FORMAT) {
         return vkp_fail(VKP_FORMAT,
-                        "cannot use %s (its format is %u, and this vkpix knows %d; use the one that wrote it)",
+                        "cannot use %s (its format is %u, this vkpix knows %d; use the vkpix that wrote it)",
                         path, (unsigned)loaded->format, FORMAT);
     }
     *state = loaded->state;
