@@ -37,12 +37,13 @@ typedef struct jpeg_segment {
     size_t length;
 } jpeg_segment;
 
-/* The next marker from *at on, over entropy-coded data if need be; false when the file ends before it, or
- * before its segment does. */
+/* The next marker from *at on, over entropy-coded data if need be; false when the file ends before it (marker is
+ * 0 then), or before its segment does. */
 static bool next_segment(const uint8_t *b, size_t size, size_t *at, jpeg_segment *s)
 {
     size_t i = *at;
-    for (;;) {
+    *s = (jpeg_segment){.marker = 0};
+    while (!s->marker) {
         const uint8_t *ff = i < size ? memchr(b + i, 0xff, size - i) : NULL;
         if (!ff) return false;
         i = (size_t)(ff - b);
@@ -54,11 +55,10 @@ static bool next_segment(const uint8_t *b, size_t size, size_t *at, jpeg_segment
             i += 2; /* a stuffed 0xff, a restart, or another marker without a segment */
         } else {
             s->marker = marker;
-            break;
+            i += 2;
         }
     }
-    i += 2;
-    *s = (jpeg_segment){.marker = s->marker, .data = b + i, .length = 0};
+    s->data = b + i;
     *at = i;
     if (s->marker == JPEG_EOI) return true;
     if (size - i < 2) return false;
@@ -101,7 +101,7 @@ bool vkp_format_jpeg_is_safe(const uint8_t *b, size_t size)
     jpeg_segment s;
     while (next_segment(b, size, &at, &s))
         if (s.marker == JPEG_DHT && !tables_are_sane(&s)) return false;
-    return true;
+    return s.marker != JPEG_DHT; /* one that is cut off would still be read */
 }
 
 const uint8_t *vkp_format_exif(const uint8_t *b, size_t size, size_t *length)

@@ -50,6 +50,13 @@ static vkp_status decoder_failed(const source *s, const header *h)
                     "or JPEG)", s->name, reason ? reason : "no reason given");
 }
 
+/* Damage by truncation is called so. */
+static vkp_status incomplete_or(const source *s, const header *h, const char *reason)
+{
+    const char *missing = vkp_format_missing(h->format, s->bytes, s->size);
+    return damaged(s, missing ? missing : reason);
+}
+
 static vkp_status read_stb_size(const source *s, header *h)
 {
     if (stbi_info_from_memory(s->bytes, (int)s->size, &h->width, &h->height, NULL)) return VKP_OK;
@@ -93,17 +100,14 @@ static vkp_status read_header(const source *s, header *h)
         return VKP_OK;
     }
     if (h->format == VKP_PICTURE_JPEG && !vkp_format_jpeg_is_safe(s->bytes, s->size))
-        return damaged(s, "its Huffman tables are damaged");
+        return incomplete_or(s, h, "its Huffman tables are damaged");
     if (h->format == VKP_PICTURE_PNG) {
         /* stb_image's own look at a PNG's header refuses large ones without saying so. */
         vkp_format_png_size(s->bytes, s->size, &h->width, &h->height);
     } else {
         VKP_TRY(read_stb_size(s, h));
     }
-    if (h->width < 1 || h->height < 1) {
-        const char *missing = vkp_format_missing(h->format, s->bytes, s->size);
-        return damaged(s, missing ? missing : "its header claims no or too many pixels");
-    }
+    if (h->width < 1 || h->height < 1) return incomplete_or(s, h, "its header claims no or too many pixels");
     if (h->format == VKP_PICTURE_JPEG) h->orientation = exif_orientation(s);
     return VKP_OK;
 }
