@@ -1,0 +1,15 @@
+/* The one place where stb_image and stb_image_write are compiled. PNM is left out: stb reads no ASCII form,
+ * ignores the maximum value, and reads past the end of 16-bit ones (CVE-2021-42716); image/pnm.c reads it. */
+#define STBI_ONLY_JPEG
+#define STBI_ONLY_PNG
+#define STBI_ONLY_BMP
+#define STBI_ONLY_TGA
+#define STBI_NO_STDIO
+/* A damaged file is an error, never an abort; where stb asserts, it has checked or goes on harmlessly. */
+#define STBI_ASSERT(condition) ((void)(condition))
+#define STB_IMAGE_IMPLEMENTATION
+#include <stb_image.h>
+
+#define STBI_WRITE_NO_STDIO
+#define STB_IMAGE_WRITE_IMPLEMENTATION
+#include <stb_image_write.h>
