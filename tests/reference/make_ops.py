@@ -26,7 +26,8 @@ kernel, kernel).
 
 Inputs are random F32; PyTorch computes with them in float64 and the results are rounded to F32 once, so
 that they are the right answer within half a unit in the last place and a test's tolerance is vkpix's own
-error. Before it is written, every case is also computed in float32 and must agree.
+error. Before it is written, every case is also computed in float32 and must agree. tests/data/ops holds
+what this script wrote.
 """
 import os
 import sys
@@ -135,11 +136,11 @@ def norm():
     cases = Cases("norm")
     for activation, act in ACTIVATIONS.items():
         common = dict(activation=activation, slope=0.2, eps=1e-5, momentum=0.1)
-        for mode, shapes in (("train", [(2, 1, 1, 1), (1, 3, 5, 7), (3, 5, 2, 3), (2, 4, 16, 17)]),
+        for mode, shapes in (("train", [(2, 1, 1, 1), (1, 3, 5, 7), (3, 5, 2, 3), (2, 2, 16, 17)]),
                              ("eval", [(1, 1, 1, 1), (2, 3, 5, 7)])):
             for shape in shapes:
                 add_batch_norm(cases, mode, act, shape, {"kind": "batch", "mode": mode, **common})
-        for shape in [(1, 1, 1, 2), (2, 3, 5, 7), (1, 5, 2, 2), (3, 2, 16, 17)]:
+        for shape in [(1, 1, 1, 2), (2, 3, 5, 7), (1, 5, 2, 2), (1, 2, 16, 17)]:
             cases.add(lambda x: act(F.instance_norm(x)), {"x": spread(cases, shape)},
                       {"kind": "instance", "mode": "train", **common})
     return cases
@@ -250,17 +251,20 @@ def psnr():
     return cases
 
 
+def every_operation():
+    return (conv2d(), avg_pool(), upsample(), norm(), elementwise("relu", lambda x: F.relu(x)),
+            elementwise("leaky_relu", lambda x: F.leaky_relu(x, 0.2), dict(slope=0.2)),
+            elementwise("tanh", lambda x: torch.tanh(x)), bce_with_logits(), hinge(), l1(),
+            colour("rgb_to_ycc", lambda x: networks.rgb_to_ycc(x), 0),
+            colour("ycc_to_rgb", lambda x: networks.ycc_to_rgb(x), -1), adam(), resize(), psnr())
+
+
 def main():
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit("usage: make_ops.py OUTDIR")
     torch.set_num_threads(1)
     os.makedirs(sys.argv[1], exist_ok=True)
-    for cases in (conv2d(), avg_pool(), upsample(), norm(), elementwise("relu", lambda x: F.relu(x)),
-                  elementwise("leaky_relu", lambda x: F.leaky_relu(x, 0.2), dict(slope=0.2)),
-                  elementwise("tanh", lambda x: torch.tanh(x)), bce_with_logits(), hinge(), l1(),
-                  colour("rgb_to_ycc", lambda x: networks.rgb_to_ycc(x), 0),
-                  colour("ycc_to_rgb", lambda x: networks.ycc_to_rgb(x), -1),
-                  adam(), resize(), psnr()):
+    for cases in every_operation():
         cases.save(sys.argv[1])
 
 

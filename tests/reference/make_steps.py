@@ -22,12 +22,13 @@ One epoch has --pictures pictures (batch * steps when not given); after the last
 the first picture, the d_every counter anew and the next epoch's learning rate. A last smaller batch is
 kept.
 
-How far single precision alone leads, printed by --chaos: PyTorch in float32 against float64 from the same
-weights, default sizes and seed. Relative difference of the losses (the worst of the three) at step 0, at
-step 1 and over steps 0..9; dB of evaluation PSNR after them; the running means' largest difference in units
-of steps * lr; then, for the worst tensor, L2 of the difference over L2 of the exact: running variances,
-what the steps added to the weights, activations, gradients of parameters and of outputs of step 0.
-Cancelled biases are left out.
+How far single precision alone leads, printed by --chaos: PyTorch in float32, five runs of which four begin
+with weights disturbed in their last place, against float64, default sizes and seed; the worst of the five.
+step 0, step 1, 0-9: relative difference of the losses, the worst of the three. dB: evaluation PSNR after
+the steps. mean: running means' largest difference, in units of steps * lr. The others are L2 of the
+difference over L2 of the exact, for the worst tensor: var running variances, update what the steps added to
+a weight, outputs, gradients of parameters and gradients of outputs those of step 0. Cancelled biases are
+left out.
 
 CHAOS_TABLE
 """
@@ -44,8 +45,8 @@ import networks
 import pictures
 import safetensors_io
 
-# Small, with at least 2x2 values a channel where a norm follows; 80 leaves odd sizes to the pools.
-SIZES = {"train01": (64, 2), "train02": (80, 2), "train03": (128, 2), "train04": (64, 3)}
+# Small, but with 2x2 or more values a channel before every norm; 80 leaves odd sizes to the pools.
+SIZES = {"train01": (64, 2), "train02": (80, 2), "train03": (128, 2), "train04": (96, 2)}
 
 
 def arguments(argv):
@@ -130,7 +131,14 @@ def evaluate(generator, folder, names, dtype):
                 "eval.fake_rgb": fake_rgb, "eval.psnr": networks.psnr(fake_rgb, rgb)}
 
 
-def compute(options, folder, names, out=None):
+def disturb(network, seed):
+    """Moves every parameter by up to one unit in the last place, as another order of summation would."""
+    for i, parameter in enumerate(network.parameters()):
+        shift = 2 * networks.uniform((seed << 32) + i, parameter.numel()) - 1
+        parameter.data *= 1 + 2 ** -23 * torch.from_numpy(shift).float().reshape(parameter.shape)
+
+
+def compute(options, folder, names, out=None, disturbance=0):
     """All numbers of one run: (rows, step 0's record, evaluation, generator, discriminator)."""
     preset = settings(options)
     dtype = torch.float64 if options.double else torch.float32
@@ -138,6 +146,9 @@ def compute(options, folder, names, out=None):
     if out:
         safetensors_io.save(os.path.join(out, "generator.safetensors"), generator.state_dict())
         safetensors_io.save(os.path.join(out, "discriminator.safetensors"), discriminator.state_dict())
+    if disturbance:
+        disturb(generator, 2 * disturbance)
+        disturb(discriminator, 2 * disturbance + 1)
     training = networks.Training(generator.to(dtype), discriminator.to(dtype), preset)
     record = None if options.no_activations else {}
     rows = train(training, folder, names, options, dtype, record)
@@ -198,9 +209,9 @@ def worst(single, double, chosen):
     return max(off, default=0.0)
 
 
-def chaos_run(options, folder, names):
+def chaos_run(options, folder, names, disturbance):
     """One run's rows, step-0 record with final statistics and updates in it, PSNR; all float64."""
-    rows, record, evaluation, *both = compute(options, folder, names)
+    rows, record, evaluation, *both = compute(options, folder, names, disturbance=disturbance)
     for network, first in zip(both, first_networks(settings(options), options.seed)):
         first = first.state_dict()
         for name, value in network.state_dict().items():
@@ -214,30 +225,34 @@ def chaos_run(options, folder, names):
     return rows, record, evaluation["eval.psnr"].double()
 
 
+def chaos_figures(run, exact, reach):
+    """How far one run is from the exact one: the columns of the table after the learning rate."""
+    (rows, single, decibel), (exact_rows, double, exact_decibel) = run, exact
+    off = [max(abs(a[key] / b[key] - 1) for key in ("d_adv", "g_adv", "g_l1"))
+           for a, b in zip(rows, exact_rows)]
+    means = [(single[name] - double[name]).abs().max().item() for name in double if "running_mean" in name]
+    figures = [off[0], off[1], max(off), (decibel - exact_decibel).abs().max().item(), max(means) / reach]
+    return figures + [worst(single, double, chosen) for chosen in (
+        lambda name: "running_var" in name, lambda name: name.startswith("update."),
+        lambda name: not name.startswith(("update.", "final.")) and "grad." not in name,
+        lambda name: "grad." in name and name.endswith((".weight", ".bias")),
+        lambda name: "grad." in name and not name.endswith((".weight", ".bias")))]
+
+
 def chaos(lr, out):
-    """Prints the table of the docstring's end."""
-    columns = "lr", "step 0", "step 1", "0-9", "dB", "mean", "var", "update", "outputs", "grad par", "grad out"
-    print("preset  ", " ".join(column.ljust(8) for column in columns))
+    """Prints the table of the docstring's end: of each figure the worst of the float32 runs."""
+    print("preset   " + " ".join(column.ljust(8) for column in (
+        "lr", "step 0", "step 1", "0-9", "dB", "mean", "var", "update", "outputs", "grad par", "grad out")))
     for preset in sorted(networks.PRESETS):
-        options = arguments([os.path.join(out, preset), "--preset", preset])
-        options.lr = lr
-        folder, runs = os.path.join(options.out, "pictures"), []
-        names = make_pictures(folder, options)
-        for options.double in (False, True):
-            runs.append(chaos_run(options, folder, names))
-        (rows, single, decibel), (exact_rows, double, exact_decibel) = runs
-        off = [max(abs(a[key] / b[key] - 1) for key in ("d_adv", "g_adv", "g_l1"))
-               for a, b in zip(rows, exact_rows)]
-        reach = settings(options)["lr"] * options.steps
-        means = [(single[name] - double[name]).abs().max().item()
-                 for name in double if "running_mean" in name]
-        figures = [off[0], off[1], max(off), (decibel - exact_decibel).abs().max().item(), max(means) / reach]
-        figures += [worst(single, double, chosen) for chosen in (
-            lambda name: "running_var" in name, lambda name: name.startswith("update."),
-            lambda name: not name.startswith(("update.", "final.")) and "grad." not in name,
-            lambda name: "grad." in name and name.endswith((".weight", ".bias")),
-            lambda name: "grad." in name and not name.endswith((".weight", ".bias")))]
-        print(preset, "", "  ".join(f"{x:.1e}" for x in [settings(options)["lr"]] + figures), flush=True)
+        options = arguments([os.path.join(out, preset), "--preset", preset, "--double"])
+        options.lr, folder = lr, os.path.join(options.out, "pictures")
+        names, rate = make_pictures(folder, options), settings(options)["lr"]
+        exact = chaos_run(options, folder, names, 0)
+        options.double = False
+        figures = [chaos_figures(chaos_run(options, folder, names, disturbance), exact, rate * options.steps)
+                   for disturbance in range(5)]
+        row = [rate] + [max(column) for column in zip(*figures)]
+        print(preset, "", "  ".join(f"{x:.1e}" for x in row), flush=True)
 
 
 def main():

@@ -228,6 +228,18 @@ def check_networks():
     assert 0.99 * bound < weight.abs().max() <= bound and abs(weight.std() / bound - 1 / np.sqrt(3)) < 0.01
 
 
+def check_committed():
+    """What lies in tests/data/ops is what make_ops.py makes, give or take a last place of another PyTorch."""
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "ops")
+    for cases in make_ops.every_operation():
+        tensors, metadata = safetensors_io.load(os.path.join(folder, cases.name + ".safetensors"))
+        assert set(tensors) == set(cases.tensors) and int(metadata["cases"]) == cases.count, cases.name
+        for name, value in cases.metadata.items():
+            assert metadata[name] == str(value), (cases.name, name)
+        for name, value in cases.tensors.items():
+            near(tensors[name], value, f"{cases.name} {name}", 1e-7)
+
+
 def small(preset, *more):
     return make_steps.arguments(["unused", "--preset", preset, "--size", "64", "--batch", "2", *more])
 
@@ -316,8 +328,8 @@ def main():
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         for check in (check_files, check_networks, check_conv2d, check_avg_pool, check_norm, check_losses,
-                      check_colour, check_adam, check_pictures_operations, lambda: check_step(folder),
-                      check_half_rate, lambda: check_strict_loading(folder)):
+                      check_colour, check_adam, check_pictures_operations, check_committed,
+                      lambda: check_step(folder), check_half_rate, lambda: check_strict_loading(folder)):
             check()
             print(f"ok {check.__name__ if check.__name__ != '<lambda>' else check.__code__.co_names[0]}")
 
