@@ -1,0 +1,307 @@
+#include "graph/graph.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct graph_value {
+    char name[48];
+    vkp_tensor tensor;
+    vkp_tensor grad;       /* given (add_to) or made by the latest backward */
+    bool add_to;           /* grad belongs to the caller and is added to */
+    vkp_value root;        /* itself, or what it is a slice of */
+    uint32_t channel;      /* first channel in the root */
+} graph_value;
+
+typedef struct graph_node {
+    vkp_node node;
+    vkp_value in[VKP_MAX_IN], out[VKP_MAX_OUT];
+} graph_node;
+
+struct vkp_graph {
+    vkp_program *program;
+    bool keep_all;
+    graph_value *values; /* [0] unused */
+    size_t value_count, value_capacity;
+    graph_node *nodes;
+    size_t node_count, node_capacity;
+};
+
+static vkp_status no_memory(void)
+{
+    return vkp_fail(VKP_MEMORY, "no memory for a graph (host memory ran out; close other programs)");
+}
+
+static vkp_status grow(void **list, size_t *capacity, size_t count, size_t size)
+{
+    if (count < *capacity) return VKP_OK;
+    const size_t larger = *capacity ? 2 * *capacity : 64;
+    void *grown = realloc(*list, larger * size);
+    if (!grown) return no_memory();
+    *list = grown;
+    *capacity = larger;
+    return VKP_OK;
+}
+
+vkp_status vkp_graph_create(vkp_program *program, bool keep_all, vkp_graph **out)
+{
+    vkp_graph *g = calloc(1, sizeof *g);
+    if (!g) return no_memory();
+    g->program = program;
+    g->keep_all = keep_all;
+    g->value_count = 1;
+    *out = g;
+    return VKP_OK;
+}
+
+void vkp_graph_destroy(vkp_graph *g)
+{
+    if (!g) return;
+    free(g->values);
+    free(g->nodes);
+    free(g);
+}
+
+vkp_program *vkp_graph_program(const vkp_graph *g) { return g->program; }
+
+static vkp_status add_value(vkp_graph *g, const vkp_tensor *tensor, const char *name, vkp_value *out)
+{
+    VKP_TRY(grow((void **)&g->values, &g->value_capacity, g->value_count, sizeof *g->values));
+    graph_value *v = &g->values[g->value_count];
+    *v = (graph_value){.tensor = *tensor, .root = (vkp_value)g->value_count};
+    snprintf(v->name, sizeof v->name, "%s", name);
+    *out = (vkp_value)g->value_count++;
+    return VKP_OK;
+}
+
+/* A planned tensor with the layout of `like`'s shape, kept when everything is. */
+static vkp_status new_tensor(vkp_graph *g, vkp_shape shape, bool packed, const char *name, vkp_tensor *out)
+{
+    VKP_TRY(packed ? vkp_tensor_new_packed(g->program, shape, name, out) : vkp_tensor_new(g->program, shape, name, out));
+    if (g->keep_all) vkp_program_keep(g->program, out->buffer);
+    return VKP_OK;
+}
+
+vkp_status vkp_graph_activation(vkp_graph *g, vkp_shape shape, const char *name, vkp_value *out)
+{
+    vkp_tensor tensor;
+    VKP_TRY(new_tensor(g, shape, false, name, &tensor));
+    return add_value(g, &tensor, name, out);
+}
+
+vkp_status vkp_graph_tensor(vkp_graph *g, const vkp_tensor *tensor, const vkp_tensor *grad, const char *name,
+                            vkp_value *out)
+{
+    VKP_TRY(add_value(g, tensor, name, out));
+    if (grad) {
+        g->values[*out].grad = *grad;
+        g->values[*out].add_to = true;
+    }
+    return VKP_OK;
+}
+
+vkp_status vkp_graph_slice(vkp_graph *g, vkp_value whole, uint32_t c, uint32_t count, const char *name, vkp_value *out)
+{
+    const graph_value *w = &g->values[whole];
+    if (w->root != whole || c + count > w->tensor.shape.c)
+        return vkp_fail(VKP_INTERNAL, "slice %s does not fit %s (a mistake in vkpix; report it)", name, w->name);
+    const vkp_tensor part = vkp_tensor_channels(&w->tensor, c, count);
+    VKP_TRY(add_value(g, &part, name, out));
+    g->values[*out].root = whole;
+    g->values[*out].channel = c;
+    return VKP_OK;
+}
+
+vkp_tensor vkp_graph_at(const vkp_graph *g, vkp_value value) { return g->values[value].tensor; }
+
+vkp_tensor vkp_graph_grad(const vkp_graph *g, vkp_value value)
+{
+    const graph_value *v = &g->values[value];
+    const vkp_tensor *whole = &g->values[v->root].grad;
+    return whole->buffer && v->root != value ? vkp_tensor_channels(whole, v->channel, v->tensor.shape.c) : *whole;
+}
+
+vkp_value vkp_graph_find(const vkp_graph *g, const char *name)
+{
+    for (size_t i = g->value_count; i-- > 1;)
+        if (strcmp(g->values[i].name, name) == 0) return (vkp_value)i;
+    return 0;
+}
+
+uint32_t vkp_graph_mark(const vkp_graph *g) { return (uint32_t)g->node_count; }
+
+static vkp_status make_outputs(vkp_graph *g, graph_node *n)
+{
+    vkp_shape shapes[VKP_MAX_OUT] = {0};
+    VKP_TRY(n->node.op->shape(&n->node, shapes));
+    for (uint32_t i = 0; i < VKP_MAX_OUT; i++) {
+        const vkp_place *place = &n->node.op->out[i];
+        if (place->role == VKP_NONE || !shapes[i].n) continue;
+        if (!n->out[i]) {
+            char name[48];
+            snprintf(name, sizeof name, i ? "%.36s.%.10s" : "%.47s", n->node.label, place->name);
+            vkp_tensor tensor;
+            const bool packed = place->role == VKP_PARAMETER || place->role == VKP_STATE;
+            VKP_TRY(new_tensor(g, shapes[i], packed, name, &tensor));
+            VKP_TRY(add_value(g, &tensor, name, &n->out[i]));
+        }
+        n->node.out[i] = g->values[n->out[i]].tensor;
+        char want[48], have[48];
+        if (!vkp_shape_equal(n->node.out[i].shape, shapes[i]))
+            return vkp_fail(VKP_SHAPE, "%s makes %s, not %s (the sizes do not fit; check size and pools)", n->node.label,
+                            vkp_shape_text(shapes[i], want), vkp_shape_text(n->node.out[i].shape, have));
+    }
+    return VKP_OK;
+}
+
+vkp_status vkp_graph_apply(vkp_graph *g, const vkp_op *op, const vkp_attr *attr, const char *name,
+                           const vkp_value in[VKP_MAX_IN], vkp_value out[VKP_MAX_OUT])
+{
+    VKP_TRY(grow((void **)&g->nodes, &g->node_capacity, g->node_count, sizeof *g->nodes));
+    graph_node n = {.node = {.op = op, .attr = *attr}};
+    snprintf(n.node.label, sizeof n.node.label, "%s", name);
+    for (uint32_t i = 0; i < VKP_MAX_IN; i++) {
+        n.in[i] = in[i];
+        if (in[i]) n.node.in[i] = g->values[in[i]].tensor;
+    }
+    memcpy(n.out, out, sizeof n.out);
+    VKP_TRY(make_outputs(g, &n));
+    memcpy(out, n.out, sizeof n.out);
+    g->nodes[g->node_count++] = n;
+    char label[64];
+    snprintf(label, sizeof label, "%.36s %.18s", name, op->name);
+    vkp_program_label(g->program, label);
+    return op->forward(g->program, &n.node);
+}
+
+/* One backward walk: what needs a gradient, and which channels of each root hold one already. */
+typedef struct walk {
+    vkp_graph *graph;
+    bool *needed;          /* by root */
+    vkp_tensor *grad;      /* by root; buffer 0: not made yet */
+    unsigned char **written; /* by root, one byte a channel */
+} walk;
+
+static bool differentiable(const graph_node *n, uint32_t i)
+{
+    const vkp_role role = n->node.op->in[i].role;
+    return n->in[i] && (role == VKP_ACTIVATION || role == VKP_PARAMETER);
+}
+
+static void find_needed(walk *w, uint32_t first, uint32_t last)
+{
+    for (uint32_t k = first; k < last; k++) {
+        const graph_node *n = &w->graph->nodes[k];
+        bool any = false;
+        for (uint32_t i = 0; i < VKP_MAX_IN; i++)
+            any = any || (differentiable(n, i) && w->needed[w->graph->values[n->in[i]].root]);
+        for (uint32_t i = 0; i < VKP_MAX_OUT && any; i++)
+            if (n->out[i] && n->node.op->out[i].role != VKP_STATE) w->needed[w->graph->values[n->out[i]].root] = true;
+    }
+}
+
+/* How many channels of value `id`'s gradient are written: 0, all of them, or something between. */
+static uint32_t count_written(const walk *w, vkp_value id)
+{
+    const graph_value *v = &w->graph->values[id];
+    uint32_t count = 0;
+    for (uint32_t c = 0; c < v->tensor.shape.c && w->written[v->root]; c++) count += w->written[v->root][v->channel + c];
+    return count;
+}
+
+static vkp_status make_grad(walk *w, vkp_value root)
+{
+    const graph_value *v = &w->graph->values[root];
+    if (!w->written[root]) {
+        w->written[root] = calloc(v->tensor.shape.c, 1);
+        if (!w->written[root]) return no_memory();
+    }
+    if (w->grad[root].buffer) return VKP_OK;
+    if (v->add_to) {
+        w->grad[root] = v->grad;
+        memset(w->written[root], 1, v->tensor.shape.c);
+        return VKP_OK;
+    }
+    char name[56];
+    snprintf(name, sizeof name, "grad %s", v->name);
+    return new_tensor(w->graph, v->tensor.shape, v->tensor.pitch == v->tensor.shape.w && v->tensor.pitch % 4, name,
+                      &w->grad[root]);
+}
+
+static vkp_tensor grad_of(const walk *w, vkp_value id)
+{
+    const graph_value *v = &w->graph->values[id];
+    return v->root == id ? w->grad[id] : vkp_tensor_channels(&w->grad[v->root], v->channel, v->tensor.shape.c);
+}
+
+/* Gives a node its gradients in and out; *skip when nothing flows into it. */
+static vkp_status connect(walk *w, const graph_node *n, vkp_node *node, bool *skip)
+{
+    *skip = true;
+    for (uint32_t i = 0; i < VKP_MAX_OUT; i++) {
+        if (!n->out[i] || n->node.op->out[i].role == VKP_STATE) continue;
+        const uint32_t written = count_written(w, n->out[i]);
+        if (!written) continue;
+        node->d_out[i] = grad_of(w, n->out[i]);
+        *skip = false;
+    }
+    for (uint32_t i = 0; i < VKP_MAX_IN && !*skip; i++) {
+        if (!differentiable(n, i)) continue;
+        const graph_value *v = &w->graph->values[n->in[i]];
+        if (!w->needed[v->root]) continue;
+        VKP_TRY(make_grad(w, v->root));
+        const uint32_t written = count_written(w, n->in[i]);
+        if (written && written != v->tensor.shape.c)
+            return vkp_fail(VKP_INTERNAL, "gradient of %s is half made (a mistake in vkpix; report it)", v->name);
+        node->d_in[i] = grad_of(w, n->in[i]);
+        node->add[i] = written != 0;
+        memset(w->written[v->root] + v->channel, 1, v->tensor.shape.c);
+    }
+    return VKP_OK;
+}
+
+static vkp_status walk_back(walk *w, uint32_t first, uint32_t last)
+{
+    for (uint32_t k = last; k-- > first;) {
+        const graph_node *n = &w->graph->nodes[k];
+        if (!n->node.op->backward) continue;
+        bool any = false, skip;
+        for (uint32_t i = 0; i < VKP_MAX_IN; i++)
+            any = any || (differentiable(n, i) && w->needed[w->graph->values[n->in[i]].root]);
+        if (!any) continue;
+        vkp_node node = n->node;
+        VKP_TRY(connect(w, n, &node, &skip));
+        if (skip) continue;
+        char label[64];
+        snprintf(label, sizeof label, "%.36s %.12s grad", node.label, node.op->name);
+        vkp_program_label(w->graph->program, label);
+        VKP_TRY(node.op->backward(w->graph->program, &node));
+    }
+    return VKP_OK;
+}
+
+vkp_status vkp_graph_backward(vkp_graph *g, uint32_t first, uint32_t last, vkp_value loss, const vkp_tensor *seed,
+                              const bool *wanted, uint32_t count)
+{
+    walk w = {.graph = g, .needed = calloc(g->value_count, sizeof(bool)),
+              .grad = calloc(g->value_count, sizeof(vkp_tensor)), .written = calloc(g->value_count, sizeof(char *))};
+    vkp_status status = w.needed && w.grad && w.written ? VKP_OK : no_memory();
+    if (status == VKP_OK) {
+        for (uint32_t i = 1; i < count && i < g->value_count; i++)
+            if (wanted[i]) w.needed[g->values[i].root] = true;
+        find_needed(&w, first, last);
+        w.grad[loss] = *seed;
+        status = make_grad(&w, loss);
+    }
+    if (status == VKP_OK) {
+        memset(w.written[loss], 1, g->values[loss].tensor.shape.c);
+        status = walk_back(&w, first, last);
+    }
+    for (size_t i = 1; i < g->value_count && w.written; i++) free(w.written[i]);
+    for (size_t i = 1; i < g->value_count && status == VKP_OK; i++)
+        if (!g->values[i].add_to && w.grad[i].buffer) g->values[i].grad = w.grad[i];
+    free(w.needed);
+    free(w.grad);
+    free(w.written);
+    return status;
+}

@@ -1,0 +1,57 @@
+/* A graph of operations over a program: values and the nodes that make them, forward written down as the
+ * nodes are added, backward by walking them in reverse.
+ *
+ * A value is a tensor with a name. Concatenation needs no copy: make the whole value first, let the
+ * operations write into channel slices of it, and hand the whole to the next one. Gradients follow the
+ * same layout. */
+#ifndef VKP_GRAPH_GRAPH_H
+#define VKP_GRAPH_GRAPH_H
+
+#include "ops/op.h"
+
+typedef struct vkp_graph vkp_graph;
+typedef uint32_t vkp_value; /* 0: no value */
+
+/* An empty graph that writes into `program`, which it does not own. With keep_all every value and gradient
+ * keeps memory of its own to the program's end, so that each can be read by name after a run (tests).
+ * The caller frees it with vkp_graph_destroy; the program stays valid. */
+VKP_MUST_USE vkp_status vkp_graph_create(vkp_program *program, bool keep_all, vkp_graph **out);
+void vkp_graph_destroy(vkp_graph *graph);
+vkp_program *vkp_graph_program(const vkp_graph *graph);
+
+/* A new activation (n,c,h,w) in planned memory. Names need not be unique; the latest is found by name. */
+VKP_MUST_USE vkp_status vkp_graph_activation(vkp_graph *graph, vkp_shape shape, const char *name, vkp_value *out);
+
+/* A tensor that is already in the program: an input, a parameter, a statistic. `grad` is where its gradient
+ * is added when it is wanted (a parameter), or NULL. */
+VKP_MUST_USE vkp_status vkp_graph_tensor(vkp_graph *graph, const vkp_tensor *tensor, const vkp_tensor *grad,
+                                         const char *name, vkp_value *out);
+
+/* Channels [c, c + count) of a value, in place. */
+VKP_MUST_USE vkp_status vkp_graph_slice(vkp_graph *graph, vkp_value whole, uint32_t c, uint32_t count, const char *name,
+                                        vkp_value *out);
+
+/* Adds a node and writes down its forward dispatches. `in` holds VKP_MAX_IN values, 0 where absent. `out`
+ * holds VKP_MAX_OUT values: those given (a slice, say) are written into, the others are made and
+ * returned. The first output is called `name`. SHAPE when an output given has the wrong shape. */
+VKP_MUST_USE vkp_status vkp_graph_apply(vkp_graph *graph, const vkp_op *op, const vkp_attr *attr, const char *name,
+                                        const vkp_value in[VKP_MAX_IN], vkp_value out[VKP_MAX_OUT]);
+
+/* The tensor of a value, and the latest gradient computed for it (buffer 0: none). */
+vkp_tensor vkp_graph_at(const vkp_graph *graph, vkp_value value);
+vkp_tensor vkp_graph_grad(const vkp_graph *graph, vkp_value value);
+
+/* The latest value of this name, or 0. */
+vkp_value vkp_graph_find(const vkp_graph *graph, const char *name);
+
+/* Number of nodes so far: marks a place in the graph. */
+uint32_t vkp_graph_mark(const vkp_graph *graph);
+
+/* Writes down the gradient of scalar `loss` by every wanted tensor, through the nodes of [first, last).
+ * `seed` is the gradient of the loss itself (a scalar tensor holding 1). Wanted are the values for which
+ * `wanted` (indexed by value, `count` of them) holds true; gradients of tensors made with a grad are
+ * added there. Nothing that no wanted value needs is computed. */
+VKP_MUST_USE vkp_status vkp_graph_backward(vkp_graph *graph, uint32_t first, uint32_t last, vkp_value loss,
+                                           const vkp_tensor *seed, const bool *wanted, uint32_t count);
+
+#endif
