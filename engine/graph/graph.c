@@ -7,8 +7,8 @@
 typedef struct graph_value {
     char name[48];
     vkp_tensor tensor;
-    vkp_tensor grad;       /* given (add_to) or made by the latest backward */
-    bool add_to;           /* grad belongs to the caller and is added to */
+    vkp_tensor grad;       /* given by the caller, or made by the latest walk */
+    vkp_grads mode;        /* how a given one is used; NONE: not given */
     vkp_value root;        /* itself, or what it is a slice of */
     uint32_t channel;      /* first channel in the root */
 } graph_value;
@@ -89,14 +89,12 @@ vkp_status vkp_graph_activation(vkp_graph *g, vkp_shape shape, const char *name,
     return add_value(g, &tensor, name, out);
 }
 
-vkp_status vkp_graph_tensor(vkp_graph *g, const vkp_tensor *tensor, const vkp_tensor *grad, const char *name,
-                            vkp_value *out)
+vkp_status vkp_graph_tensor(vkp_graph *g, const vkp_tensor *tensor, vkp_grads mode, const vkp_tensor *grad,
+                            const char *name, vkp_value *out)
 {
     VKP_TRY(add_value(g, tensor, name, out));
-    if (grad) {
-        g->values[*out].grad = *grad;
-        g->values[*out].add_to = true;
-    }
+    g->values[*out].mode = mode;
+    if (mode != VKP_GRADS_NONE) g->values[*out].grad = *grad;
     return VKP_OK;
 }
 
@@ -217,13 +215,14 @@ static vkp_status make_grad(walk *w, vkp_value root)
         if (!w->written[root]) return no_memory();
     }
     if (w->grad[root].buffer) return VKP_OK;
-    if (v->add_to) {
+    if (v->mode != VKP_GRADS_NONE) {
         w->grad[root] = v->grad;
-        memset(w->written[root], 1, v->tensor.shape.c);
+        if (v->mode == VKP_GRADS_ADD) memset(w->written[root], 1, v->tensor.shape.c);
         return VKP_OK;
     }
     char name[56];
     snprintf(name, sizeof name, "grad %s", v->name);
+    /* Rows of a multiple of 4 floats are the same packed and padded; others tell by their pitch. */
     return new_tensor(w->graph, v->tensor.shape, v->tensor.pitch == v->tensor.shape.w && v->tensor.pitch % 4, name,
                       &w->grad[root]);
 }
@@ -281,14 +280,13 @@ static vkp_status walk_back(walk *w, uint32_t first, uint32_t last)
 }
 
 vkp_status vkp_graph_backward(vkp_graph *g, uint32_t first, uint32_t last, vkp_value loss, const vkp_tensor *seed,
-                              const bool *wanted, uint32_t count)
+                              const vkp_value *wanted, uint32_t count)
 {
     walk w = {.graph = g, .needed = calloc(g->value_count, sizeof(bool)),
               .grad = calloc(g->value_count, sizeof(vkp_tensor)), .written = calloc(g->value_count, sizeof(char *))};
     vkp_status status = w.needed && w.grad && w.written ? VKP_OK : no_memory();
     if (status == VKP_OK) {
-        for (uint32_t i = 1; i < count && i < g->value_count; i++)
-            if (wanted[i]) w.needed[g->values[i].root] = true;
+        for (uint32_t i = 0; i < count; i++) w.needed[g->values[wanted[i]].root] = true;
         find_needed(&w, first, last);
         w.grad[loss] = *seed;
         status = make_grad(&w, loss);
@@ -299,7 +297,7 @@ vkp_status vkp_graph_backward(vkp_graph *g, uint32_t first, uint32_t last, vkp_v
     }
     for (size_t i = 1; i < g->value_count && w.written; i++) free(w.written[i]);
     for (size_t i = 1; i < g->value_count && status == VKP_OK; i++)
-        if (!g->values[i].add_to && w.grad[i].buffer) g->values[i].grad = w.grad[i];
+        if (g->values[i].mode == VKP_GRADS_NONE && w.grad[i].buffer) g->values[i].grad = w.grad[i];
     free(w.needed);
     free(w.grad);
     free(w.written);

@@ -22,10 +22,13 @@ vkp_program *vkp_graph_program(const vkp_graph *graph);
 /* A new activation (n,c,h,w) in planned memory. Names need not be unique; the latest is found by name. */
 VKP_MUST_USE vkp_status vkp_graph_activation(vkp_graph *graph, vkp_shape shape, const char *name, vkp_value *out);
 
+/* What a backward walk does to a gradient whose place the caller gave. */
+typedef enum vkp_grads { VKP_GRADS_NONE, VKP_GRADS_WRITE, VKP_GRADS_ADD } vkp_grads;
+
 /* A tensor that is already in the program: an input, a parameter, a statistic. `grad` is where its gradient
- * is added when it is wanted (a parameter), or NULL. */
-VKP_MUST_USE vkp_status vkp_graph_tensor(vkp_graph *graph, const vkp_tensor *tensor, const vkp_tensor *grad,
-                                         const char *name, vkp_value *out);
+ * goes when it is wanted, written anew or added by each walk; ignored with VKP_GRADS_NONE. */
+VKP_MUST_USE vkp_status vkp_graph_tensor(vkp_graph *graph, const vkp_tensor *tensor, vkp_grads mode,
+                                         const vkp_tensor *grad, const char *name, vkp_value *out);
 
 /* Channels [c, c + count) of a value, in place. */
 VKP_MUST_USE vkp_status vkp_graph_slice(vkp_graph *graph, vkp_value whole, uint32_t c, uint32_t count, const char *name,
@@ -48,10 +51,9 @@ vkp_value vkp_graph_find(const vkp_graph *graph, const char *name);
 uint32_t vkp_graph_mark(const vkp_graph *graph);
 
 /* Writes down the gradient of scalar `loss` by every wanted tensor, through the nodes of [first, last).
- * `seed` is the gradient of the loss itself (a scalar tensor holding 1). Wanted are the values for which
- * `wanted` (indexed by value, `count` of them) holds true; gradients of tensors made with a grad are
- * added there. Nothing that no wanted value needs is computed. */
+ * `seed` is the gradient of the loss itself (a scalar tensor holding 1). Nothing is computed that none of
+ * the `count` wanted values needs. Read a gradient by vkp_graph_grad. */
 VKP_MUST_USE vkp_status vkp_graph_backward(vkp_graph *graph, uint32_t first, uint32_t last, vkp_value loss,
-                                           const vkp_tensor *seed, const bool *wanted, uint32_t count);
+                                           const vkp_tensor *seed, const vkp_value *wanted, uint32_t count);
 
 #endif

@@ -1,0 +1,238 @@
+#include "nn/networks.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define EPS 1e-5f
+#define MOMENTUM 0.1f
+#define LEAKY_SLOPE 0.2f
+
+/* What a sequence of layers is written into. */
+typedef struct builder {
+    const vkp_bound_params *params;
+    vkp_graph *graph;
+    const char *prefix;
+    vkp_pass *pass;
+    bool training, per_picture;
+    vkp_activation activation;
+} builder;
+
+static vkp_status declare_conv(vkp_params *p, const char *layer, uint32_t in, uint32_t out, uint32_t kernel)
+{
+    char name[40];
+    const float bound = 1 / sqrtf((float)(in * kernel * kernel));
+    snprintf(name, sizeof name, "%s.weight", layer);
+    VKP_TRY(vkp_params_declare(p, name, 4, (vkp_shape){out, in, kernel, kernel}, true, bound, 0));
+    snprintf(name, sizeof name, "%s.bias", layer);
+    return vkp_params_declare(p, name, 1, (vkp_shape){1, out, 1, 1}, true, bound, 0);
+}
+
+static vkp_status declare_norm(vkp_params *p, const char *layer, uint32_t channels)
+{
+    static const struct { const char *name; bool trained; float fill; } parts[] = {
+        {"weight", true, 1}, {"bias", true, 0}, {"running_mean", false, 0}, {"running_var", false, 1}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char name[40];
+        snprintf(name, sizeof name, "%s.%s", layer, parts[i].name);
+        VKP_TRY(vkp_params_declare(p, name, 1, (vkp_shape){1, channels, 1, 1}, parts[i].trained, 0, parts[i].fill));
+    }
+    return VKP_OK;
+}
+
+static vkp_status add(const builder *b, const vkp_op *op, const vkp_attr *attr, const char *layer, vkp_value in0,
+                      vkp_value in1, vkp_value in2, vkp_value *out)
+{
+    char name[48];
+    snprintf(name, sizeof name, "%s.%s", b->prefix, layer);
+    const vkp_value in[VKP_MAX_IN] = {in0, in1, in2};
+    vkp_value outs[VKP_MAX_OUT] = {*out};
+    VKP_TRY(vkp_graph_apply(b->graph, op, attr, name, in, outs));
+    *out = outs[0];
+    return VKP_OK;
+}
+
+/* Convolution "BLOCK.INDEX"; upsample 1 for none. */
+static vkp_status conv(const builder *b, const char *layer, uint32_t upsample, vkp_value x, vkp_value *y)
+{
+    const vkp_value weight = vkp_bound_find(b->params, "%s.weight", layer);
+    const uint32_t kernel = vkp_graph_at(b->graph, weight).shape.h;
+    const vkp_attr attr = {.kernel = kernel, .stride = 1, .padding = kernel / 2, .upsample = upsample};
+    *y = 0;
+    return add(b, &vkp_op_conv2d, &attr, layer, x, weight, vkp_bound_find(b->params, "%s.bias", layer), y);
+}
+
+static vkp_status pool(const builder *b, const char *layer, uint32_t factor, vkp_value x, vkp_value *y)
+{
+    *y = 0;
+    return add(b, &vkp_op_avg_pool, &(vkp_attr){.factor = factor}, layer, x, 0, 0, y);
+}
+
+static vkp_status activate(const builder *b, const char *layer, vkp_activation activation, vkp_value x, vkp_value *y)
+{
+    *y = 0;
+    return add(b, &vkp_op_activation, &(vkp_attr){.activation = activation, .slope = LEAKY_SLOPE}, layer, x, 0, 0, y);
+}
+
+/* Norm "BLOCK.INDEX" with the activation that follows it, whose layer index is one higher: that is the
+ * output's name. *y given: written into. */
+static vkp_status norm(const builder *b, const char *block, uint32_t index, vkp_value x, vkp_value *y)
+{
+    char name[48];
+    snprintf(name, sizeof name, "%s.%s.%u", b->prefix, block, index + 1);
+    const vkp_attr attr = {.training = b->training, .per_picture = b->per_picture, .activation = b->activation,
+                           .slope = LEAKY_SLOPE, .eps = EPS};
+    const vkp_value mean = vkp_bound_find(b->params, "%s.%u.running_mean", block, index);
+    const vkp_value var = vkp_bound_find(b->params, "%s.%u.running_var", block, index);
+    const vkp_value in[VKP_MAX_IN] = {x, vkp_bound_find(b->params, "%s.%u.weight", block, index),
+                                      vkp_bound_find(b->params, "%s.%u.bias", block, index),
+                                      b->training ? 0 : mean, b->training ? 0 : var};
+    vkp_value out[VKP_MAX_OUT] = {*y};
+    VKP_TRY(vkp_graph_apply(b->graph, &vkp_op_norm, &attr, name, in, out));
+    *y = out[0];
+    if (!mean || !b->training) return VKP_OK;
+    vkp_pass *p = b->pass;
+    const vkp_shape s = vkp_graph_at(b->graph, x).shape;
+    p->stats[p->norms] = out[1];
+    p->running_mean[p->norms] = mean;
+    p->running_var[p->norms] = var;
+    p->elements[p->norms++] = (double)s.n * s.h * s.w;
+    return VKP_OK;
+}
+
+/* The generator's encoder and decoder blocks, in forward order. A block's output is a channel slice of
+ * what the decoder concatenates, so that the concatenation costs nothing. */
+static const struct g_block {
+    const char *name;
+    uint32_t pool, upsample, in, out, kernel;
+} g_blocks[] = {
+    {"enc1", 0, 0, 1, 32, 5},    {"enc2", 4, 0, 32, 64, 3},   {"enc3", 2, 0, 64, 128, 3}, {"enc4", 2, 0, 128, 256, 3},
+    {"dec1", 0, 2, 256, 128, 3}, {"dec2", 0, 2, 256, 64, 3}, {"dec3", 0, 4, 128, 32, 3},
+};
+enum { ENC1, ENC2, ENC3, ENC4, DEC1, DEC2, DEC3, G_BLOCKS };
+
+vkp_status vkp_generator_declare(vkp_params *p)
+{
+    for (int i = 0; i < G_BLOCKS; i++) {
+        char layer[32];
+        const uint32_t index = g_blocks[i].pool || g_blocks[i].upsample ? 1 : 0;
+        snprintf(layer, sizeof layer, "%s.%u", g_blocks[i].name, index);
+        VKP_TRY(declare_conv(p, layer, g_blocks[i].in, g_blocks[i].out, g_blocks[i].kernel));
+        snprintf(layer, sizeof layer, "%s.%u", g_blocks[i].name, index + 1);
+        VKP_TRY(declare_norm(p, layer, g_blocks[i].out));
+    }
+    return declare_conv(p, "dec4.0", 64, 2, 5);
+}
+
+static vkp_status g_block(const builder *b, int which, vkp_value x, vkp_value *y)
+{
+    char layer[32];
+    const uint32_t index = g_blocks[which].pool || g_blocks[which].upsample ? 1 : 0;
+    vkp_value z = x;
+    snprintf(layer, sizeof layer, "%s.0", g_blocks[which].name);
+    if (g_blocks[which].pool) VKP_TRY(pool(b, layer, g_blocks[which].pool, x, &z));
+    snprintf(layer, sizeof layer, "%s.%u", g_blocks[which].name, index);
+    VKP_TRY(conv(b, layer, g_blocks[which].upsample, z, &z));
+    return norm(b, g_blocks[which].name, index + 1, z, y);
+}
+
+/* A tensor for concat(decoder, encoder) at a fraction of the input's size, and its two slices. */
+static vkp_status make_skip(vkp_graph *g, vkp_shape gray, uint32_t fraction, uint32_t decoder, uint32_t encoder,
+                            const char *name, vkp_value *whole, vkp_value *dec, vkp_value *enc)
+{
+    const vkp_shape shape = {gray.n, decoder + encoder, gray.h / fraction, gray.w / fraction};
+    VKP_TRY(vkp_graph_activation(g, shape, name, whole));
+    VKP_TRY(vkp_graph_slice(g, *whole, 0, decoder, name, dec));
+    return vkp_graph_slice(g, *whole, decoder, encoder, name, enc);
+}
+
+vkp_status vkp_generator_forward(const vkp_bound_params *params, vkp_value gray, bool training, const char *prefix,
+                                 vkp_pass *pass)
+{
+    *pass = (vkp_pass){0};
+    vkp_graph *g = params->graph;
+    const builder b = {.params = params, .graph = g, .prefix = prefix, .pass = pass, .training = training,
+                       .activation = VKP_RELU};
+    const vkp_shape s = vkp_graph_at(g, gray).shape;
+    char text[48];
+    if (s.h % 16 || s.w % 16 || !s.h || !s.w)
+        return vkp_fail(VKP_SHAPE, "the generator cannot take %s (sides must be multiples of 16; choose another size)",
+                        vkp_shape_text(s, text));
+    vkp_value cat2, cat3, cat4, enc1, enc2, enc3, enc4 = 0, dec1, dec2, dec3, y;
+    VKP_TRY(make_skip(g, s, 1, 32, 32, "dec3|enc1", &cat4, &dec3, &enc1));
+    VKP_TRY(make_skip(g, s, 4, 64, 64, "dec2|enc2", &cat3, &dec2, &enc2));
+    VKP_TRY(make_skip(g, s, 8, 128, 128, "dec1|enc3", &cat2, &dec1, &enc3));
+    VKP_TRY(g_block(&b, ENC1, gray, &enc1));
+    VKP_TRY(g_block(&b, ENC2, enc1, &enc2));
+    VKP_TRY(g_block(&b, ENC3, enc2, &enc3));
+    VKP_TRY(g_block(&b, ENC4, enc3, &enc4));
+    VKP_TRY(g_block(&b, DEC1, enc4, &dec1));
+    VKP_TRY(g_block(&b, DEC2, cat2, &dec2));
+    VKP_TRY(g_block(&b, DEC3, cat3, &dec3));
+    VKP_TRY(conv(&b, "dec4.0", 1, cat4, &y));
+    return activate(&b, "dec4.1", VKP_TANH, y, &pass->out);
+}
+
+static vkp_status declare_d_norm(vkp_params *p, const char *layer, uint32_t channels, const vkp_config *config)
+{
+    /* PyTorch's InstanceNorm2d has neither parameters nor running statistics by default. */
+    return config->d_norm == VKP_CONFIG_NORM_BATCH ? declare_norm(p, layer, channels) : VKP_OK;
+}
+
+vkp_status vkp_discriminator_declare(vkp_params *p, const vkp_config *config)
+{
+    VKP_TRY(declare_conv(p, "conv1.0", 3, 16, 5));
+    VKP_TRY(declare_d_norm(p, "conv1.1", 16, config));
+    VKP_TRY(declare_conv(p, "conv2.1", 16, 32, 3));
+    VKP_TRY(declare_conv(p, "conv2.3", 32, 32, 3));
+    for (uint32_t i = 3, channels = 32; i <= 5; i++, channels *= 2) {
+        char layer[32];
+        for (uint32_t half = 0; half < 2; half++) {
+            snprintf(layer, sizeof layer, "conv%u.%u", i, 1 + 3 * half);
+            VKP_TRY(declare_conv(p, layer, half ? 2 * channels : channels, 2 * channels, 3));
+            snprintf(layer, sizeof layer, "conv%u.%u", i, 2 + 3 * half);
+            VKP_TRY(declare_d_norm(p, layer, 2 * channels, config));
+        }
+    }
+    return declare_conv(p, "out_patch", 256, 1, 1);
+}
+
+vkp_status vkp_discriminator_forward(const vkp_bound_params *params, const vkp_config *config, vkp_value rgb,
+                                     const char *prefix, vkp_pass *pass)
+{
+    *pass = (vkp_pass){0};
+    const builder b = {.params = params, .graph = params->graph, .prefix = prefix, .pass = pass, .training = true,
+                       .per_picture = config->d_norm == VKP_CONFIG_NORM_INSTANCE, .activation = VKP_LEAKY_RELU};
+    vkp_value x, y = 0;
+    VKP_TRY(conv(&b, "conv1.0", 1, rgb, &x));
+    VKP_TRY(norm(&b, "conv1", 1, x, &y));
+    VKP_TRY(pool(&b, "conv2.0", config->d_pools[0], y, &x));
+    VKP_TRY(conv(&b, "conv2.1", 1, x, &x));
+    VKP_TRY(activate(&b, "conv2.2", VKP_LEAKY_RELU, x, &x));
+    VKP_TRY(conv(&b, "conv2.3", 1, x, &x));
+    VKP_TRY(activate(&b, "conv2.4", VKP_LEAKY_RELU, x, &x));
+    for (uint32_t i = 3; i <= 5; i++) {
+        char block[16], layer[32];
+        snprintf(block, sizeof block, "conv%u", i);
+        snprintf(layer, sizeof layer, "%s.0", block);
+        VKP_TRY(pool(&b, layer, config->d_pools[i - 2], x, &x));
+        for (uint32_t half = 0; half < 2; half++) {
+            snprintf(layer, sizeof layer, "%s.%u", block, 1 + 3 * half);
+            VKP_TRY(conv(&b, layer, 1, x, &x));
+            y = 0;
+            VKP_TRY(norm(&b, block, 2 + 3 * half, x, &y));
+            x = y;
+        }
+    }
+    return conv(&b, "out_patch", 1, x, &pass->out);
+}
+
+vkp_status vkp_pass_update_running(const vkp_pass *pass, vkp_graph *graph)
+{
+    for (uint32_t i = 0; i < pass->norms; i++) {
+        const vkp_attr attr = {.momentum = MOMENTUM, .scale = (float)pass->elements[i]};
+        const vkp_value in[VKP_MAX_IN] = {pass->stats[i], pass->running_mean[i], pass->running_var[i]};
+        vkp_value out[VKP_MAX_OUT] = {pass->running_mean[i], pass->running_var[i]};
+        VKP_TRY(vkp_graph_apply(graph, &vkp_op_running_stats, &attr, "running statistics", in, out));
+    }
+    return VKP_OK;
+}

@@ -1,0 +1,37 @@
+/* The published networks: the U-Net generator, gray to CrCb, and the PatchGAN discriminator, RGB to one
+ * logit a patch. Layer names are those of PyTorch's state_dict. */
+#ifndef VKP_NN_NETWORKS_H
+#define VKP_NN_NETWORKS_H
+
+#include "nn/config.h"
+#include "nn/params.h"
+
+enum { VKP_MAX_NORMS = 16 };
+
+/* One forward pass of a network in a graph: what is needed to update the running statistics after it. */
+typedef struct vkp_pass {
+    vkp_value stats[VKP_MAX_NORMS];   /* batch statistics of each BatchNorm */
+    vkp_value running_mean[VKP_MAX_NORMS], running_var[VKP_MAX_NORMS];
+    double elements[VKP_MAX_NORMS];   /* values a channel that each was made of */
+    uint32_t norms;
+    vkp_value out;
+} vkp_pass;
+
+/* Declares the tensors; 872,418 trained parameters. First values as PyTorch's Conv2d: uniform in
+ * +-1/sqrt(fan_in), norms 1 and 0. */
+VKP_MUST_USE vkp_status vkp_generator_declare(vkp_params *params);
+VKP_MUST_USE vkp_status vkp_discriminator_declare(vkp_params *params, const vkp_config *config);
+
+/* Writes down G on gray (n,1,h,w) in -1..1, h and w multiples of 16: pass->out is CrCb (n,2,h,w) in -1..1.
+ * With training false the running statistics normalize. Outputs are named PREFIX.BLOCK.LAYER. */
+VKP_MUST_USE vkp_status vkp_generator_forward(const vkp_bound_params *params, vkp_value gray, bool training,
+                                              const char *prefix, vkp_pass *pass);
+
+/* Writes down D on rgb (n,3,h,w) in 0..1: pass->out is (n,1,h',w') logits. Always in training mode. */
+VKP_MUST_USE vkp_status vkp_discriminator_forward(const vkp_bound_params *params, const vkp_config *config,
+                                                  vkp_value rgb, const char *prefix, vkp_pass *pass);
+
+/* Writes down the update of the running statistics by one pass, momentum 0.1, unbiased variance. */
+VKP_MUST_USE vkp_status vkp_pass_update_running(const vkp_pass *pass, vkp_graph *graph);
+
+#endif
