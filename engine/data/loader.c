@@ -54,6 +54,7 @@ static bool reserve(vkp_loader *l, size_t position, slot *s, size_t bytes)
     if (go) {
         s->bytes = bytes;
         l->bytes += bytes;
+        if (l->bytes > l->totals.peak_bytes) l->totals.peak_bytes = l->bytes;
     }
     pthread_mutex_unlock(&l->lock);
     return go;
@@ -225,7 +226,13 @@ vkp_status vkp_loader_next(vkp_loader *l, vkp_loader_item *item)
     return VKP_OK;
 }
 
-vkp_loader_totals vkp_loader_count(const vkp_loader *l) { return l->totals; }
+vkp_loader_totals vkp_loader_count(vkp_loader *l)
+{
+    pthread_mutex_lock(&l->lock);
+    vkp_loader_totals totals = l->totals;
+    pthread_mutex_unlock(&l->lock);
+    return totals;
+}
 
 void vkp_loader_free(vkp_loader *l)
 {

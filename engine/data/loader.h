@@ -31,6 +31,7 @@ typedef struct vkp_loader_item {
 typedef struct vkp_loader_totals {
     size_t loaded;       /* pictures handed out */
     size_t bad;          /* different pictures that could not be read */
+    size_t peak_bytes;   /* most decoded RGBA ever waiting to be taken */
     double wait_seconds; /* what the caller spent waiting in vkp_loader_next */
 } vkp_loader_totals;
 
@@ -50,7 +51,8 @@ VKP_MUST_USE vkp_status vkp_loader_queue(vkp_loader *loader, const size_t *order
  * could be read since the loader was made. To be called, like vkp_loader_queue, by one thread at a time. */
 VKP_MUST_USE vkp_status vkp_loader_next(vkp_loader *loader, vkp_loader_item *item);
 
-vkp_loader_totals vkp_loader_count(const vkp_loader *loader);
+/* What has been done so far; for the caller's thread. */
+vkp_loader_totals vkp_loader_count(vkp_loader *loader);
 
 /* Stops the threads, at the latest when each has finished the picture it is decoding, and frees what was not
  * taken. NULL is fine. */

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "image/format.h"
+#include "image/jpeg.h"
 #include "image/pnm.h"
 
 typedef struct source {
@@ -71,7 +72,7 @@ static vkp_status read_stb_size(const source *s, header *h)
 static int exif_orientation(const source *s)
 {
     size_t length;
-    const uint8_t *block = vkp_format_exif(s->bytes, s->size, &length);
+    const uint8_t *block = vkp_jpeg_exif(s->bytes, s->size, &length);
     ExifData *data = block ? exif_data_new_from_data(block, (unsigned)length) : NULL;
     if (!data) return 1;
     ExifEntry *entry = exif_content_get_entry(data->ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION);
@@ -99,8 +100,8 @@ static vkp_status read_header(const source *s, header *h)
         h->height = h->pnm.height;
         return VKP_OK;
     }
-    if (h->format == VKP_PICTURE_JPEG && !vkp_format_jpeg_is_safe(s->bytes, s->size))
-        return incomplete_or(s, h, "its Huffman tables are damaged");
+    if (h->format == VKP_PICTURE_JPEG && !vkp_jpeg_is_consistent(s->bytes, s->size))
+        return incomplete_or(s, h, "its tables are damaged");
     if (h->format == VKP_PICTURE_PNG) {
         /* stb_image's own look at a PNG's header refuses large ones without saying so. */
         vkp_format_png_size(s->bytes, s->size, &h->width, &h->height);
