@@ -1,5 +1,5 @@
-/* The loader: order, bounds, bad pictures, stopping at any time. Built with -DVKPIX_SANITIZE=thread it also shows
- * that the threads do not race. */
+/* The loader: order, bounds, bad pictures, stopping at any time. Built with -DVKPIX_SANITIZE=thread it also
+ * shows that the threads do not race. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,7 +65,8 @@ static void check_picture(const vkp_loader_item *item)
 static void order_is_kept_by_any_number_of_threads(void **state)
 {
     (void)state;
-    static const size_t cases[][3] = {{1, 1, 0}, {1, 4, 100}, {3, 2, 0}, {4, 9, 200}, {8, 64, 1}, {5, 1, 0}, {2, 3, 400}};
+    static const size_t cases[][3] = {{1, 1, 0},  {1, 4, 100}, {3, 2, 0},  {4, 9, 200},
+                                      {8, 64, 1}, {5, 1, 0},   {2, 3, 400}};
     make_files(none);
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         vkp_loader *l = start((int)cases[k][0], cases[k][1], cases[k][2]);

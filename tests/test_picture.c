@@ -56,7 +56,8 @@ static void assert_refused(const blob *b, uint64_t limit, vkp_status code, const
 {
     vkp_picture p = {.width = 5};
     vkp_status status = vkp_picture_decode(b->bytes, b->size, "blob", limit, &p);
-    if (status != code) fail_msg("%s, not %s: %s", vkp_status_name(status), vkp_status_name(code), vkp_error());
+    if (status != code)
+        fail_msg("%s, not %s: %s", vkp_status_name(status), vkp_status_name(code), vkp_error());
     assert_null(p.rgba);
     if (!strstr(vkp_error(), part)) fail_msg("'%s' lacks '%s'", vkp_error(), part);
     const char *open = strchr(vkp_error(), '('), *semicolon = strrchr(vkp_error(), ';');
@@ -317,8 +318,8 @@ static void no_damage_crashes(void **state)
     }
 }
 
-/* From red at the top to blue at the bottom, 4:2:0; ImageMagick made it:
- * convert -size 40x24 gradient:red-blue -interlace JPEG -sampling-factor 4:2:0 -quality 60 -strip progressive.jpg */
+/* From red at the top to blue at the bottom, 4:2:0; ImageMagick made it: convert -size 40x24
+ * gradient:red-blue -interlace JPEG -sampling-factor 4:2:0 -quality 60 -strip progressive.jpg */
 static void progressive_jpeg(void **state)
 {
     (void)state;

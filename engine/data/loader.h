@@ -1,8 +1,7 @@
 /* Loader: pictures decoded by threads ahead of whoever uses them.
- *
- * The caller queues indices into a list of paths and takes pictures in exactly that order, whatever the number
- * of threads. Threads run ahead of the caller as far as two bounds allow: pictures, and bytes of decoded pixels
- * waiting to be taken. */
+ * The caller queues indices into a list of paths and takes pictures in exactly that order, whatever the
+ * number of threads. Threads run ahead of the caller as far as two bounds allow: pictures, and bytes of
+ * decoded pixels waiting to be taken. */
 #ifndef VKP_DATA_LOADER_H
 #define VKP_DATA_LOADER_H
 
@@ -16,7 +15,7 @@
 typedef struct vkp_loader_options {
     int threads;         /* 1..256 */
     size_t ahead;        /* pictures begun and not yet taken, at least 1 */
-    size_t max_bytes;    /* of decoded RGBA not yet taken; the next picture is loaded in any case. 0: no bound */
+    size_t max_bytes; /* of decoded RGBA not yet taken; the next picture is loaded in any case. 0: no bound */
     uint64_t max_pixels; /* of one picture, as vkp_picture_read */
 } vkp_loader_options;
 
@@ -38,9 +37,10 @@ typedef struct vkp_loader_totals {
 typedef struct vkp_loader vkp_loader;
 
 /* Starts the threads. `paths` (count of them) must live as long as the loader. vkp_loader_free afterwards.
- * VKP_USAGE: options out of range; VKP_IO: no thread can be started; VKP_MEMORY. *loader is NULL on failure. */
-VKP_MUST_USE vkp_status vkp_loader_make(const char *const *paths, size_t count, const vkp_loader_options *options,
-                                        vkp_loader **loader);
+ * VKP_USAGE: options out of range; VKP_IO: no thread can be started; VKP_MEMORY. *loader is NULL on
+ * failure. */
+VKP_MUST_USE vkp_status vkp_loader_make(const char *const *paths, size_t count,
+                                        const vkp_loader_options *options, vkp_loader **loader);
 
 /* Appends `length` indices below the count of paths to what is to be loaded, as often as wanted: the next
  * epoch can be queued while the current one runs. VKP_INTERNAL: an index out of range; VKP_MEMORY. */

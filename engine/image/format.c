@@ -65,7 +65,8 @@ static const char *bmp_missing(const uint8_t *b, size_t size)
     if (h > INT32_MAX) h = (uint64_t)UINT32_MAX + 1 - h; /* negative: rows from top to bottom */
     uint32_t compression = old ? 0 : le32(b + 30);
     /* Run-length coded and absurd ones are the decoder's to refuse. */
-    if (compression == 1 || compression == 2 || w > 1 << 24 || h > 1 << 24 || h == 0 || bits > 32) return NULL;
+    if (compression == 1 || compression == 2 || w > 1 << 24 || h > 1 << 24 || h == 0 || bits > 32)
+        return NULL;
     uint64_t stride = (w * bits + 31) / 32 * 4;
     uint64_t need = le32(b + 10) + stride * (h - 1) + (w * bits + 7) / 8;
     return need > size ? pixels_missing : NULL;

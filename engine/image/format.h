@@ -1,5 +1,6 @@
-/* Format: which kind of picture some bytes are, and whether they are all there. Decoders fill what a truncated
- * file lacks with gray or black and say nothing, so completeness is checked before. For image/picture.c. */
+/* Format: which kind of picture some bytes are, and whether they are all there. Decoders fill what a
+ * truncated file lacks with gray or black and say nothing, so completeness is checked before. For
+ * image/picture.c. */
 #ifndef VKP_IMAGE_FORMAT_H
 #define VKP_IMAGE_FORMAT_H
 

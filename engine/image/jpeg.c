@@ -22,8 +22,8 @@ typedef struct segment {
     size_t length;
 } segment;
 
-/* The next marker from *at on, over entropy-coded data if need be; false when the file ends before it (marker is
- * 0 then), or before its segment does. */
+/* The next marker from *at on, over entropy-coded data if need be; false when the file ends before it (marker
+ * is 0 then), or before its segment does. */
 static bool next_segment(const uint8_t *b, size_t size, size_t *at, segment *s)
 {
     size_t i = *at;

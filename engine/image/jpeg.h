@@ -8,9 +8,10 @@
 
 /* All take bytes that begin with a start-of-image marker. */
 
-/* Whether a decoder may trust the tables: Huffman tables are well formed and defined before a scan uses them, so
- * are quantization tables, and sampling factors divide the largest. Holds for every valid JPEG. stb_image 2.27
- * checks none of these and reads or writes outside its tables, even when it only looks for width and height. */
+/* Whether a decoder may trust the tables: Huffman tables are well formed and defined before a scan uses them,
+ * so are quantization tables, and sampling factors divide the largest. Holds for every valid JPEG. stb_image
+ * 2.27 checks none of these and reads or writes outside its tables, even when it only looks for width and
+ * height. */
 bool vkp_jpeg_is_consistent(const uint8_t *bytes, size_t size);
 
 /* What is missing up to the end-of-image marker, as words for an error message, or NULL. */
