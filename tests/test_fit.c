@@ -59,7 +59,8 @@ static planes padded(vkp_fit way, int w, int h)
             for (int x = 0; x < p.w; x++) {
                 int sx = x, sy = y;
                 if (way == VKP_FIT_CROP) sx += w > h ? d / 2 : 0, sy += h > w ? d / 2 : 0;
-                if (way == VKP_FIT_WRAP || way == VKP_FIT_BLACK) sx -= h > w ? d / 2 : 0, sy -= w > h ? d / 2 : 0;
+                if (way == VKP_FIT_WRAP || way == VKP_FIT_BLACK)
+                    sx -= h > w ? d / 2 : 0, sy -= w > h ? d / 2 : 0;
                 while (way == VKP_FIT_WRAP && sx < 0) sx += w;
                 while (way == VKP_FIT_WRAP && sy < 0) sy += h;
                 while (way == VKP_FIT_WRAP && sx >= w) sx -= w;
@@ -103,8 +104,9 @@ static float *fitted(const vkp_fit_plan *plan)
     return out;
 }
 
-static const int sizes[][3] = {{1, 1, 16},  {1, 500, 16}, {500, 1, 16}, {7, 5, 16},  {5, 7, 32},  {33, 20, 16},
-                               {20, 33, 7}, {64, 48, 32}, {48, 64, 48}, {37, 37, 5}, {3, 100, 9}, {97, 64, 64}};
+static const int sizes[][3] = {{1, 1, 16},   {1, 500, 16}, {500, 1, 16}, {7, 5, 16},
+                               {5, 7, 32},   {33, 20, 16}, {20, 33, 7},  {64, 48, 32},
+                               {48, 64, 48}, {37, 37, 5},  {3, 100, 9},  {97, 64, 64}};
 enum { SIZE_COUNT = sizeof sizes / sizeof *sizes };
 
 static void every_way_is_the_picture_padded_and_resized(void **state)
@@ -200,7 +202,10 @@ static void valid_pixels_have_their_centre_in_the_picture(void **state)
 }
 
 /* A smooth picture with no two sides alike, by position in 0..1. */
-static float smooth(double x, double y) { return (float)(0.5 + 0.3 * sin(2 * x + 0.3) - 0.2 * cos(3 * y) * x); }
+static float smooth(double x, double y)
+{
+    return (float)(0.5 + 0.3 * sin(2 * x + 0.3) - 0.2 * cos(3 * y) * x);
+}
 
 static void there_and_back_is_close(void **state)
 {
@@ -294,7 +299,8 @@ static void portraits_turn_clockwise(void **state)
 static void rectangles_are_multiples_of_16(void **state)
 {
     (void)state;
-    static const int heights[][2] = {{320, 240}, {256, 192}, {352, 272}, {16, 16}, {64, 48}, {336, 256}, {1, 16}};
+    static const int heights[][2] = {{320, 240}, {256, 192}, {352, 272}, {16, 16},
+                                     {64, 48},   {336, 256}, {1, 16}};
     for (size_t i = 0; i < sizeof heights / sizeof *heights; i++) {
         int w, h;
         vkp_fit_output(VKP_FIT_ROTATE, heights[i][0], &w, &h);
@@ -316,12 +322,15 @@ static void names_and_bad_values(void **state)
     assert_non_null(strstr(vkp_error(), "wrap, stretch, black, crop and rotate"));
     assert_int_equal(vkp_fit_parse("", &way), VKP_USAGE);
     assert_string_equal(vkp_fit_name(VKP_FIT_COUNT), "unknown");
-    static const int bad[][3] = {{0, 5, 5}, {-16, 5, 5}, {16, 0, 5}, {16, 5, -1}, {65537, 5, 5}, {16, 1 << 25, 5}};
+    static const int bad[][3] = {{0, 5, 5},   {-16, 5, 5},   {16, 0, 5},
+                                 {16, 5, -1}, {65537, 5, 5}, {16, 1 << 25, 5}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         vkp_fit_plan plan;
-        assert_int_equal(vkp_fit_make(VKP_FIT_WRAP, bad[i][0], bad[i][1], bad[i][2], false, &plan), VKP_SHAPE);
+        assert_int_equal(vkp_fit_make(VKP_FIT_WRAP, bad[i][0], bad[i][1], bad[i][2], false, &plan),
+                         VKP_SHAPE);
         assert_null(plan.rows);
-        assert_int_equal(vkp_unfit_make(VKP_FIT_WRAP, bad[i][0], bad[i][1], bad[i][2], false, &plan), VKP_SHAPE);
+        assert_int_equal(vkp_unfit_make(VKP_FIT_WRAP, bad[i][0], bad[i][1], bad[i][2], false, &plan),
+                         VKP_SHAPE);
         vkp_fit_free(&plan);
     }
 }

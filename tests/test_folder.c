@@ -77,7 +77,8 @@ static void circles_and_second_ways_end(void **state)
     assert_int_equal(symlink("gone", "loop/dangling.jpg"), 0);
     assert_int_equal(symlink("gone", "loop/dangling"), 0);
     assert_int_equal(symlink("real/a.png", "loop/link.png"), 0);
-    assert_found("loop", (const char *[]){"alias/b.png", "dangling.jpg", "link.png", "real/a.png", "round.png", NULL});
+    assert_found(
+        "loop", (const char *[]){"alias/b.png", "dangling.jpg", "link.png", "real/a.png", "round.png", NULL});
 }
 
 static void a_single_file_is_a_list(void **state)
@@ -96,8 +97,11 @@ static void refuses_what_holds_no_pictures(void **state)
     make("empty");
     make("texts/sub");
     touch("texts/a.txt");
-    static const char *const cases[][2] = {{"missing", "no such file"}, {"", "no such file"}, {"empty", "is empty"},
-                                           {"texts", "no file there ends in"}, {"texts/a.txt/x", "no such file"},
+    static const char *const cases[][2] = {{"missing", "no such file"},
+                                           {"", "no such file"},
+                                           {"empty", "is empty"},
+                                           {"texts", "no file there ends in"},
+                                           {"texts/a.txt/x", "no such file"},
                                            {"/dev/null", "neither a file nor a folder"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         vkp_folder f;

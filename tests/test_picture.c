@@ -56,7 +56,8 @@ static void assert_refused(const blob *b, uint64_t limit, vkp_status code, const
 {
     vkp_picture p = {.width = 5};
     vkp_status status = vkp_picture_decode(b->bytes, b->size, "blob", limit, &p);
-    if (status != code) fail_msg("%s, not %s: %s", vkp_status_name(status), vkp_status_name(code), vkp_error());
+    if (status != code)
+        fail_msg("%s, not %s: %s", vkp_status_name(status), vkp_status_name(code), vkp_error());
     assert_null(p.rgba);
     if (!strstr(vkp_error(), part)) fail_msg("'%s' lacks '%s'", vkp_error(), part);
     const char *open = strchr(vkp_error(), '('), *semicolon = strrchr(vkp_error(), ';');
@@ -317,6 +318,58 @@ static void no_damage_crashes(void **state)
     }
 }
 
+/* From red at the top to blue at the bottom, 4:2:0; ImageMagick made it: convert -size 40x24
+ * gradient:red-blue -interlace JPEG -sampling-factor 4:2:0 -quality 60 -strip progressive.jpg */
+static void progressive_jpeg(void **state)
+{
+    (void)state;
+    blob b = blob_read(VKP_TEST_SOURCE_DIR "/data/progressive.jpg");
+    vkp_picture p = decode_ok(&b);
+    assert_int_equal(p.width, 40);
+    assert_int_equal(p.height, 24);
+    for (int i = 0; i < 40 * 24; i++) {
+        assert_true(abs(p.rgba[i * 4] - 255 * (23 - i / 40) / 23) <= 16);
+        assert_true(abs(p.rgba[i * 4 + 2] - 255 * (i / 40) / 23) <= 16);
+    }
+    vkp_picture_free(&p);
+    blob_free(&b);
+}
+
+/* Turns every segment of this kind into a comment. */
+static blob without_segments(const blob *jpeg, uint8_t marker)
+{
+    blob b = {NULL, 0};
+    blob_add(&b, jpeg->bytes, jpeg->size);
+    for (size_t at = 2; at + 4 < b.size && b.bytes[at + 1] != 0xda;) {
+        if (b.bytes[at + 1] == marker) b.bytes[at + 1] = 0xfe;
+        at += 2 + ((size_t)b.bytes[at + 2] << 8 | b.bytes[at + 3]);
+    }
+    return b;
+}
+
+static void jpeg_with_damaged_tables_never_meets_the_decoder(void **state)
+{
+    (void)state;
+    enum { SOF = 0xc0, DHT = 0xc4, DQT = 0xdb };
+    vkp_picture p = make_picture(16, 8, false);
+    assert_int_equal(vkp_picture_write("d.jpg", &p, 90), VKP_OK);
+    blob whole = blob_read("d.jpg");
+    blob cases[] = {without_segments(&whole, DHT), without_segments(&whole, DQT), without_segments(&whole, 0),
+                    without_segments(&whole, 0), without_segments(&whole, SOF)};
+    for (size_t at = 2; at + 4 < whole.size && whole.bytes[at + 1] != 0xda;) {
+        if (whole.bytes[at + 1] == DHT) memset(cases[2].bytes + at + 5, 255, 16); /* 4080 codes */
+        if (whole.bytes[at + 1] == SOF) cases[3].bytes[at + 11] = 0x31;           /* luma 3x1, chroma ... */
+        if (whole.bytes[at + 1] == SOF) cases[3].bytes[at + 14] = 0x21;           /* ... 2x1 */
+        at += 2 + ((size_t)whole.bytes[at + 2] << 8 | whole.bytes[at + 3]);
+    }
+    for (size_t i = 0; i < 5; i++) {
+        assert_refused(&cases[i], 0, VKP_FORMAT, i < 4 ? "its tables are damaged" : "unsupported kind");
+        blob_free(&cases[i]);
+    }
+    blob_free(&whole);
+    vkp_picture_free(&p);
+}
+
 static void enormous_pictures_are_refused_by_their_header(void **state)
 {
     (void)state;
@@ -420,6 +473,8 @@ int main(void)
         cmocka_unit_test(run_length_coded_tga),
         cmocka_unit_test(every_truncation_is_noticed),
         cmocka_unit_test(no_damage_crashes),
+        cmocka_unit_test(progressive_jpeg),
+        cmocka_unit_test(jpeg_with_damaged_tables_never_meets_the_decoder),
         cmocka_unit_test(enormous_pictures_are_refused_by_their_header),
         cmocka_unit_test(what_is_no_picture_is_refused),
         cmocka_unit_test(info_reads_past_long_headers),

@@ -35,7 +35,8 @@ static void philox_gives_the_known_answers(void **state)
 static void words_are_those_of_the_block(void **state)
 {
     (void)state;
-    uint64_t seed = 0x299f31d0a4093822u, stream = 0x0370734413198a2eu, block = 0x85a308d3243f6a88u & (UINT64_MAX >> 2);
+    uint64_t seed = 0x299f31d0a4093822u, stream = 0x0370734413198a2eu,
+             block = 0x85a308d3243f6a88u & (UINT64_MAX >> 2);
     vkp_philox counter = {{0x243f6a88, 0x05a308d3, 0x13198a2e, 0x03707344}};
     vkp_philox expected = vkp_philox4x32(counter, 0xa4093822, 0x299f31d0);
     for (unsigned i = 0; i < 4; i++)
@@ -54,9 +55,11 @@ static void floats_are_uniform_in_the_unit_interval(void **state)
         assert_true(x * 0x1p24f == (float)(uint32_t)(x * 0x1p24f));
         bins[(int)(x * BINS)]++;
     }
-    /* Chi-squared with 15 degrees of freedom: 37.7 is passed by 99.9% of uniform sources; this one is fixed. */
+    /* Chi-squared with 15 degrees of freedom: 37.7 is passed by 99.9% of uniform sources; this one is
+     * fixed. */
     double chi = 0;
-    for (int i = 0; i < BINS; i++) chi += (bins[i] - COUNT / BINS) * (double)(bins[i] - COUNT / BINS) / (COUNT / BINS);
+    for (int i = 0; i < BINS; i++)
+        chi += (bins[i] - COUNT / BINS) * (double)(bins[i] - COUNT / BINS) / (COUNT / BINS);
     assert_true(chi < 37.7);
 }
 

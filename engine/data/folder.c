@@ -33,7 +33,8 @@ static vkp_status grow(void **items, size_t count, size_t *room, size_t item_siz
     size_t more = *room ? *room * 2 : 64;
     void *grown = more > SIZE_MAX / item_size ? NULL : realloc(*items, more * item_size);
     if (!grown)
-        return vkp_fail(VKP_MEMORY, "no memory for a list of %zu files (host memory ran out; use a smaller folder)",
+        return vkp_fail(VKP_MEMORY,
+                        "no memory for a list of %zu files (host memory ran out; use a smaller folder)",
                         count + 1);
     *items = grown;
     *room = more;
@@ -75,7 +76,10 @@ static vkp_status visit(search *s, const struct stat *info, bool *first)
     return VKP_OK;
 }
 
-static int by_bytes(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
 static int not_hidden(const struct dirent *entry) { return entry->d_name[0] != '.'; }
 
 static vkp_status search_folder(search *s, const char *path);
@@ -114,7 +118,10 @@ static vkp_status search_folder(search *s, const char *path)
     return status;
 }
 
-static int compare_paths(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 /* All paths begin with the same folder, so their order is that of the names. */
 static vkp_status finish(vkp_folder *folder, size_t prefix)
@@ -122,7 +129,8 @@ static vkp_status finish(vkp_folder *folder, size_t prefix)
     qsort(folder->paths, folder->count, sizeof *folder->paths, compare_paths);
     folder->names = malloc(folder->count * sizeof *folder->names);
     if (!folder->names)
-        return vkp_fail(VKP_MEMORY, "no memory for a list of %zu files (host memory ran out; use a smaller folder)",
+        return vkp_fail(VKP_MEMORY,
+                        "no memory for a list of %zu files (host memory ran out; use a smaller folder)",
                         folder->count);
     for (size_t i = 0; i < folder->count; i++) {
         folder->names[i] = folder->paths[i] + prefix;
@@ -149,11 +157,15 @@ static vkp_status list_folder(const char *path, const struct stat *info, vkp_fol
     free(s.visited);
     VKP_TRY(status);
     if (s.entries == 0)
-        return vkp_fail(VKP_INPUT, "no pictures in %s (the folder is empty; put pictures there or name another "
-                        "folder)", path);
+        return vkp_fail(VKP_INPUT,
+                        "no pictures in %s (the folder is empty; put pictures there or name another "
+                        "folder)",
+                        path);
     if (folder->count == 0)
-        return vkp_fail(VKP_INPUT, "no pictures in %s (no file there ends in .jpg, .jpeg, .png, .bmp, .tga, .pnm, "
-                        ".ppm, .pgm or .pbm; name another folder)", path);
+        return vkp_fail(VKP_INPUT,
+                        "no pictures in %s (no file there ends in .jpg, .jpeg, .png, .bmp, .tga, .pnm, "
+                        ".ppm, .pgm or .pbm; name another folder)",
+                        path);
     return finish(folder, strlen(path));
 }
 
@@ -190,20 +202,23 @@ vkp_status vkp_folds(size_t count, size_t folds, size_t fold, uint64_t seed, vkp
 {
     *split = (vkp_split){.train = NULL};
     if (folds < 2 || fold >= folds)
-        return vkp_fail(VKP_USAGE, "no fold %zu of %zu (folds are 2 or more, counted from 0; choose others)", fold,
-                        folds);
+        return vkp_fail(VKP_USAGE, "no fold %zu of %zu (folds are 2 or more, counted from 0; choose others)",
+                        fold, folds);
     if (count < folds)
-        return vkp_fail(VKP_INPUT, "cannot split %zu pictures into %zu folds (a fold needs one at least; add pictures "
-                        "or use fewer folds)", count, folds);
+        return vkp_fail(VKP_INPUT,
+                        "cannot split %zu pictures into %zu folds (a fold needs one at least; add pictures "
+                        "or use fewer folds)",
+                        count, folds);
     size_t *all = count > SIZE_MAX / sizeof *all / 2 ? NULL : malloc(count * 2 * sizeof *all);
     if (!all)
-        return vkp_fail(VKP_MEMORY, "no memory to split %zu pictures (host memory ran out; use fewer pictures)",
-                        count);
+        return vkp_fail(VKP_MEMORY,
+                        "no memory to split %zu pictures (host memory ran out; use fewer pictures)", count);
     size_t *dealt = all + count, size = count / folds, longer = count % folds;
     size_t start = fold * size + (fold < longer ? fold : longer), held = size + (fold < longer);
     for (size_t i = 0; i < count; i++) dealt[i] = i;
     vkp_random_shuffle(dealt, count, seed, vkp_random_stream(VKP_RANDOM_FOLDS, 0));
-    *split = (vkp_split){.train_count = count - held, .val_count = held, .train = all, .val = all + count - held};
+    *split =
+        (vkp_split){.train_count = count - held, .val_count = held, .train = all, .val = all + count - held};
     memcpy(split->train, dealt, start * sizeof *all);
     memcpy(split->train + start, dealt + start + held, (count - held - start) * sizeof *all);
     memcpy(split->val, dealt + start, held * sizeof *all);

@@ -1,6 +1,6 @@
-/* Queue position p is decoded into slot p % ahead. The threads take positions in order; a position may begin when
- * its slot is free, and may decode when its bytes fit or when it is the one that the caller waits for, so the
- * bound on bytes can delay but never block. One lock guards all that changes. */
+/* Queue position p is decoded into slot p % ahead. The threads take positions in order; a position may begin
+ * when its slot is free, and may decode when its bytes fit or when it is the one that the caller waits for,
+ * so the bound on bytes can delay but never block. One lock guards all that changes. */
 #include "data/loader.h"
 
 #include <limits.h>
@@ -54,6 +54,7 @@ static bool reserve(vkp_loader *l, size_t position, slot *s, size_t bytes)
     if (go) {
         s->bytes = bytes;
         l->bytes += bytes;
+        if (l->bytes > l->totals.peak_bytes) l->totals.peak_bytes = l->bytes;
     }
     pthread_mutex_unlock(&l->lock);
     return go;
@@ -108,9 +109,12 @@ static void *work(void *argument)
 
 static vkp_status check(const vkp_loader_options *o)
 {
-    if (o->threads >= 1 && o->threads <= 256 && o->ahead >= 1 && o->ahead <= SIZE_MAX / sizeof(slot)) return VKP_OK;
-    return vkp_fail(VKP_USAGE, "cannot load pictures with %d threads %zu ahead (threads are 1 to 256, pictures ahead "
-                    "1 or more; choose others)", o->threads, o->ahead);
+    if (o->threads >= 1 && o->threads <= 256 && o->ahead >= 1 && o->ahead <= SIZE_MAX / sizeof(slot))
+        return VKP_OK;
+    return vkp_fail(VKP_USAGE,
+                    "cannot load pictures with %d threads %zu ahead (threads are 1 to 256, pictures ahead "
+                    "1 or more; choose others)",
+                    o->threads, o->ahead);
 }
 
 vkp_status vkp_loader_make(const char *const *paths, size_t count, const vkp_loader_options *options,
@@ -141,7 +145,8 @@ vkp_status vkp_loader_make(const char *const *paths, size_t count, const vkp_loa
     }
     if (l->thread_count == 0) {
         vkp_loader_free(l);
-        return vkp_fail(VKP_IO, "cannot start a thread to load pictures (%s; end other programs)", strerror(error));
+        return vkp_fail(VKP_IO, "cannot start a thread to load pictures (%s; end other programs)",
+                        strerror(error));
     }
     *loader = l;
     return VKP_OK;
@@ -166,8 +171,8 @@ vkp_status vkp_loader_queue(vkp_loader *l, const size_t *order, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         if (order[i] >= l->path_count)
-            return vkp_fail(VKP_INTERNAL, "no picture %zu among %zu (the caller's mistake; report it)", order[i],
-                            l->path_count);
+            return vkp_fail(VKP_INTERNAL, "no picture %zu among %zu (the caller's mistake; report it)",
+                            order[i], l->path_count);
     if (length == 0) return VKP_OK;
     pthread_mutex_lock(&l->lock);
     bool room = make_room(l, length);
@@ -221,11 +226,18 @@ vkp_status vkp_loader_next(vkp_loader *l, vkp_loader_item *item)
     vkp_loader_totals totals = l->totals;
     pthread_mutex_unlock(&l->lock);
     if (item->end && totals.bad > 0 && totals.loaded == 0)
-        return vkp_fail(VKP_INPUT, "none of the %zu pictures can be read (each was reported; give others)", totals.bad);
+        return vkp_fail(VKP_INPUT, "none of the %zu pictures can be read (each was reported; give others)",
+                        totals.bad);
     return VKP_OK;
 }
 
-vkp_loader_totals vkp_loader_count(const vkp_loader *l) { return l->totals; }
+vkp_loader_totals vkp_loader_count(vkp_loader *l)
+{
+    pthread_mutex_lock(&l->lock);
+    vkp_loader_totals totals = l->totals;
+    pthread_mutex_unlock(&l->lock);
+    return totals;
+}
 
 void vkp_loader_free(vkp_loader *l)
 {

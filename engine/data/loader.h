@@ -1,8 +1,7 @@
 /* Loader: pictures decoded by threads ahead of whoever uses them.
- *
- * The caller queues indices into a list of paths and takes pictures in exactly that order, whatever the number
- * of threads. Threads run ahead of the caller as far as two bounds allow: pictures, and bytes of decoded pixels
- * waiting to be taken. */
+ * The caller queues indices into a list of paths and takes pictures in exactly that order, whatever the
+ * number of threads. Threads run ahead of the caller as far as two bounds allow: pictures, and bytes of
+ * decoded pixels waiting to be taken. */
 #ifndef VKP_DATA_LOADER_H
 #define VKP_DATA_LOADER_H
 
@@ -16,7 +15,7 @@
 typedef struct vkp_loader_options {
     int threads;         /* 1..256 */
     size_t ahead;        /* pictures begun and not yet taken, at least 1 */
-    size_t max_bytes;    /* of decoded RGBA not yet taken; the next picture is loaded in any case. 0: no bound */
+    size_t max_bytes; /* of decoded RGBA not yet taken; the next picture is loaded in any case. 0: no bound */
     uint64_t max_pixels; /* of one picture, as vkp_picture_read */
 } vkp_loader_options;
 
@@ -31,15 +30,17 @@ typedef struct vkp_loader_item {
 typedef struct vkp_loader_totals {
     size_t loaded;       /* pictures handed out */
     size_t bad;          /* different pictures that could not be read */
+    size_t peak_bytes;   /* most decoded RGBA ever waiting to be taken */
     double wait_seconds; /* what the caller spent waiting in vkp_loader_next */
 } vkp_loader_totals;
 
 typedef struct vkp_loader vkp_loader;
 
 /* Starts the threads. `paths` (count of them) must live as long as the loader. vkp_loader_free afterwards.
- * VKP_USAGE: options out of range; VKP_IO: no thread can be started; VKP_MEMORY. *loader is NULL on failure. */
-VKP_MUST_USE vkp_status vkp_loader_make(const char *const *paths, size_t count, const vkp_loader_options *options,
-                                        vkp_loader **loader);
+ * VKP_USAGE: options out of range; VKP_IO: no thread can be started; VKP_MEMORY. *loader is NULL on
+ * failure. */
+VKP_MUST_USE vkp_status vkp_loader_make(const char *const *paths, size_t count,
+                                        const vkp_loader_options *options, vkp_loader **loader);
 
 /* Appends `length` indices below the count of paths to what is to be loaded, as often as wanted: the next
  * epoch can be queued while the current one runs. VKP_INTERNAL: an index out of range; VKP_MEMORY. */
@@ -50,7 +51,8 @@ VKP_MUST_USE vkp_status vkp_loader_queue(vkp_loader *loader, const size_t *order
  * could be read since the loader was made. To be called, like vkp_loader_queue, by one thread at a time. */
 VKP_MUST_USE vkp_status vkp_loader_next(vkp_loader *loader, vkp_loader_item *item);
 
-vkp_loader_totals vkp_loader_count(const vkp_loader *loader);
+/* What has been done so far; for the caller's thread. */
+vkp_loader_totals vkp_loader_count(vkp_loader *loader);
 
 /* Stops the threads, at the latest when each has finished the picture it is decoding, and frees what was not
  * taken. NULL is fine. */

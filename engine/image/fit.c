@@ -24,7 +24,8 @@ vkp_status vkp_fit_parse(const char *name, vkp_fit *way)
         *way = (vkp_fit)i;
         return VKP_OK;
     }
-    return vkp_fail(VKP_USAGE, "unknown fit '%s' (there are wrap, stretch, black, crop and rotate; name one)", name);
+    return vkp_fail(VKP_USAGE, "unknown fit '%s' (there are wrap, stretch, black, crop and rotate; name one)",
+                    name);
 }
 
 const char *vkp_fit_name(vkp_fit way)
@@ -142,13 +143,14 @@ static void reverse_order(vkp_tap *taps, int count)
 static vkp_status check(vkp_fit way, int size, int w, int h)
 {
     if ((unsigned)way >= VKP_FIT_COUNT)
-        return vkp_fail(VKP_INTERNAL, "no way %d to fit a picture (the caller's mistake; report it)", (int)way);
+        return vkp_fail(VKP_INTERNAL, "no way %d to fit a picture (the caller's mistake; report it)",
+                        (int)way);
     if (size < 1 || size > MAX_SIZE)
-        return vkp_fail(VKP_SHAPE, "cannot fit a picture to size %d (sizes are 1 to %d; choose one of them)", size,
-                        MAX_SIZE);
+        return vkp_fail(VKP_SHAPE, "cannot fit a picture to size %d (sizes are 1 to %d; choose one of them)",
+                        size, MAX_SIZE);
     if (w < 1 || h < 1 || w > MAX_SIDE || h > MAX_SIDE)
-        return vkp_fail(VKP_SHAPE, "cannot fit a picture of %dx%d (sides are 1 to %d pixels; resize it)", w, h,
-                        MAX_SIDE);
+        return vkp_fail(VKP_SHAPE, "cannot fit a picture of %dx%d (sides are 1 to %d pixels; resize it)", w,
+                        h, MAX_SIDE);
     return VKP_OK;
 }
 
@@ -156,11 +158,22 @@ static vkp_status check(vkp_fit way, int size, int w, int h)
 static vkp_status make_plan(vkp_fit way, bool turned, const int src[2], const int out[2], vkp_fit_plan *plan)
 {
     vkp_tap *taps = malloc(((size_t)out[0] + (size_t)out[1]) * sizeof *taps);
-    if (!taps) return vkp_fail(VKP_MEMORY, "no memory for the tables of a %dx%d picture (host memory ran out; "
-                               "close other programs)", out[0], out[1]);
-    *plan = (vkp_fit_plan){.way = way, .turned = turned, .src_w = src[0], .src_h = src[1], .out_w = out[0],
-                           .out_h = out[1], .row_stride = turned ? 1 : src[0], .col_stride = turned ? src[0] : 1,
-                           .rows = taps, .cols = taps + out[1], .valid = {0, 0, out[0], out[1]}};
+    if (!taps)
+        return vkp_fail(VKP_MEMORY,
+                        "no memory for the tables of a %dx%d picture (host memory ran out; "
+                        "close other programs)",
+                        out[0], out[1]);
+    *plan = (vkp_fit_plan){.way = way,
+                           .turned = turned,
+                           .src_w = src[0],
+                           .src_h = src[1],
+                           .out_w = out[0],
+                           .out_h = out[1],
+                           .row_stride = turned ? 1 : src[0],
+                           .col_stride = turned ? src[0] : 1,
+                           .rows = taps,
+                           .cols = taps + out[1],
+                           .valid = {0, 0, out[0], out[1]}};
     return VKP_OK;
 }
 

@@ -49,8 +49,8 @@ typedef struct vkp_tap {
     float w;
 } vkp_tap;
 
-/* One direction of one picture. Output pixel (row i, column j) is the sum over both taps r of rows[i] and both
- * taps c of cols[j] of weight * source[r * row_stride + c * col_stride], strides counted in pixels. The
+/* One direction of one picture. Output pixel (row i, column j) is the sum over both taps r of rows[i] and
+ * both taps c of cols[j] of weight * source[r * row_stride + c * col_stride], strides counted in pixels. The
  * strides are (src_w, 1), and (1, src_w) where `turned`: then row taps index the source's columns. */
 typedef struct vkp_fit_plan {
     vkp_fit way;

@@ -1,8 +1,11 @@
-/* Walks the structure of picture files without decoding them. JPEG: ITU-T T.81, annex B; PNG: W3C PNG, 5;
- * BMP: Microsoft's BITMAPINFOHEADER; TGA: Truevision TGA 2.0. */
+/* Walks the structure of picture files without decoding them. PNG: W3C PNG, 5; BMP: Microsoft's
+ * BITMAPINFOHEADER; TGA: Truevision TGA 2.0. JPEG has a file of its own. */
 #include "image/format.h"
 
+#include <stdbool.h>
 #include <string.h>
+
+#include "image/jpeg.h"
 
 static uint32_t le16(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8; }
 static uint32_t le32(const uint8_t *p) { return le16(p) | le16(p + 2) << 16; }
@@ -27,93 +30,6 @@ vkp_picture_format vkp_format_of(const uint8_t *b, size_t size)
     if (size >= 3 && b[0] == 'P' && b[1] >= '1' && b[1] <= '6' && (strchr(" \t\r\n#", b[2]) && b[2]))
         return VKP_PICTURE_PNM;
     return is_tga(b, size) ? VKP_PICTURE_TGA : VKP_PICTURE_NONE;
-}
-
-enum { JPEG_DHT = 0xc4, JPEG_APP1 = 0xe1, JPEG_SOS = 0xda, JPEG_EOI = 0xd9 };
-
-typedef struct jpeg_segment {
-    uint8_t marker;
-    const uint8_t *data;
-    size_t length;
-} jpeg_segment;
-
-/* The next marker from *at on, over entropy-coded data if need be; false when the file ends before it (marker is
- * 0 then), or before its segment does. */
-static bool next_segment(const uint8_t *b, size_t size, size_t *at, jpeg_segment *s)
-{
-    size_t i = *at;
-    *s = (jpeg_segment){.marker = 0};
-    while (!s->marker) {
-        const uint8_t *ff = i < size ? memchr(b + i, 0xff, size - i) : NULL;
-        if (!ff) return false;
-        i = (size_t)(ff - b);
-        if (i + 1 >= size) return false;
-        uint8_t marker = b[i + 1];
-        if (marker == 0xff) {
-            i++; /* a fill byte */
-        } else if (marker == 0 || (marker >= 0xd0 && marker <= 0xd8) || marker == 1) {
-            i += 2; /* a stuffed 0xff, a restart, or another marker without a segment */
-        } else {
-            s->marker = marker;
-            i += 2;
-        }
-    }
-    s->data = b + i;
-    *at = i;
-    if (s->marker == JPEG_EOI) return true;
-    if (size - i < 2) return false;
-    size_t length = be16(b + i);
-    if (length < 2 || length > size - i) return false;
-    s->data += 2;
-    s->length = length - 2;
-    *at = i + length;
-    return true;
-}
-
-static const char *jpeg_missing(const uint8_t *b, size_t size)
-{
-    size_t at = 2;
-    bool scanned = false;
-    jpeg_segment s;
-    while (next_segment(b, size, &at, &s)) {
-        if (s.marker == JPEG_SOS) scanned = true;
-        if (s.marker == JPEG_EOI) return scanned ? NULL : "it holds no picture data";
-    }
-    return "it is truncated: its end-of-image marker is missing";
-}
-
-/* A DHT segment: tables of a class byte, 16 counts of codes by length, and as many values as codes. */
-static bool tables_are_sane(const jpeg_segment *s)
-{
-    for (size_t at = 0; at < s->length;) {
-        if (s->length - at < 17) return false;
-        size_t codes = 0;
-        for (int i = 1; i <= 16; i++) codes += s->data[at + (size_t)i];
-        if (codes > 256 || codes > s->length - at - 17) return false;
-        at += 17 + codes;
-    }
-    return true;
-}
-
-bool vkp_format_jpeg_is_safe(const uint8_t *b, size_t size)
-{
-    size_t at = 2;
-    jpeg_segment s;
-    while (next_segment(b, size, &at, &s))
-        if (s.marker == JPEG_DHT && !tables_are_sane(&s)) return false;
-    return s.marker != JPEG_DHT; /* one that is cut off would still be read */
-}
-
-const uint8_t *vkp_format_exif(const uint8_t *b, size_t size, size_t *length)
-{
-    size_t at = 2;
-    jpeg_segment s;
-    while (next_segment(b, size, &at, &s) && s.marker != JPEG_SOS && s.marker != JPEG_EOI) {
-        if (s.marker != JPEG_APP1 || s.length < 6 || memcmp(s.data, "Exif\0\0", 6) != 0) continue;
-        *length = s.length;
-        return s.data;
-    }
-    return NULL;
 }
 
 void vkp_format_png_size(const uint8_t *b, size_t size, int *width, int *height)
@@ -149,7 +65,8 @@ static const char *bmp_missing(const uint8_t *b, size_t size)
     if (h > INT32_MAX) h = (uint64_t)UINT32_MAX + 1 - h; /* negative: rows from top to bottom */
     uint32_t compression = old ? 0 : le32(b + 30);
     /* Run-length coded and absurd ones are the decoder's to refuse. */
-    if (compression == 1 || compression == 2 || w > 1 << 24 || h > 1 << 24 || h == 0 || bits > 32) return NULL;
+    if (compression == 1 || compression == 2 || w > 1 << 24 || h > 1 << 24 || h == 0 || bits > 32)
+        return NULL;
     uint64_t stride = (w * bits + 31) / 32 * 4;
     uint64_t need = le32(b + 10) + stride * (h - 1) + (w * bits + 7) / 8;
     return need > size ? pixels_missing : NULL;
@@ -173,7 +90,7 @@ static const char *tga_missing(const uint8_t *b, size_t size)
 const char *vkp_format_missing(vkp_picture_format format, const uint8_t *bytes, size_t size)
 {
     switch (format) {
-    case VKP_PICTURE_JPEG: return jpeg_missing(bytes, size);
+    case VKP_PICTURE_JPEG: return vkp_jpeg_missing(bytes, size);
     case VKP_PICTURE_PNG: return png_missing(bytes, size);
     case VKP_PICTURE_BMP: return bmp_missing(bytes, size);
     case VKP_PICTURE_TGA: return tga_missing(bytes, size);

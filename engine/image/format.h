@@ -1,9 +1,9 @@
-/* Format: which kind of picture some bytes are, and whether they are all there. Decoders fill what a truncated
- * file lacks with gray or black and say nothing, so completeness is checked before. For image/picture.c. */
+/* Format: which kind of picture some bytes are, and whether they are all there. Decoders fill what a
+ * truncated file lacks with gray or black and say nothing, so completeness is checked before. For
+ * image/picture.c. */
 #ifndef VKP_IMAGE_FORMAT_H
 #define VKP_IMAGE_FORMAT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,16 +22,9 @@ vkp_picture_format vkp_format_of(const uint8_t *bytes, size_t size);
 /* Width and height from a PNG's IHDR chunk; both 0 when they are missing or above 2^24. */
 void vkp_format_png_size(const uint8_t *png, size_t size, int *width, int *height);
 
-/* Whether stb_image may see this JPEG: its Huffman tables have at most 256 codes. stb_image 2.27 writes past its
- * own tables otherwise, even when it only looks for width and height. */
-bool vkp_format_jpeg_is_safe(const uint8_t *jpeg, size_t size);
-
 /* What is missing at the end, as words for an error message, or NULL when nothing is. JPEG is followed to its
  * end-of-image marker, PNG to its IEND chunk (what follows is ignored), BMP and TGA pixel data is measured;
  * PNM is left to its decoder. */
 const char *vkp_format_missing(vkp_picture_format format, const uint8_t *bytes, size_t size);
-
-/* The Exif block of a JPEG (from "Exif\0\0" on) and its length; NULL when there is none. */
-const uint8_t *vkp_format_exif(const uint8_t *jpeg, size_t size, size_t *length);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "image/format.h"
+#include "image/jpeg.h"
 #include "image/pnm.h"
 
 typedef struct source {
@@ -34,8 +35,10 @@ static vkp_status damaged(const source *s, const char *reason)
 
 static vkp_status no_memory(const char *name, int width, int height)
 {
-    return vkp_fail(VKP_MEMORY, "no memory for %s with %dx%d pixels (host memory ran out; resize the picture or "
-                    "close other programs)", name, width, height);
+    return vkp_fail(VKP_MEMORY,
+                    "no memory for %s with %dx%d pixels (host memory ran out; resize the picture or "
+                    "close other programs)",
+                    name, width, height);
 }
 
 /* What stb_image said about its latest failure in this thread. */
@@ -44,10 +47,14 @@ static vkp_status decoder_failed(const source *s, const header *h)
     const char *reason = stbi_failure_reason();
     if (reason && !strcmp(reason, "outofmem")) return no_memory(s->name, h->width, h->height);
     if (reason && !strcmp(reason, "too large"))
-        return vkp_fail(VKP_INPUT, "cannot read %s (its header claims more pixels than can be decoded; resize the "
-                        "picture)", s->name);
-    return vkp_fail(VKP_FORMAT, "cannot read %s (damaged or of an unsupported kind: %s; convert it to a plain PNG "
-                    "or JPEG)", s->name, reason ? reason : "no reason given");
+        return vkp_fail(VKP_INPUT,
+                        "cannot read %s (its header claims more pixels than can be decoded; resize the "
+                        "picture)",
+                        s->name);
+    return vkp_fail(VKP_FORMAT,
+                    "cannot read %s (damaged or of an unsupported kind: %s; convert it to a plain PNG "
+                    "or JPEG)",
+                    s->name, reason ? reason : "no reason given");
 }
 
 /* Damage by truncation is called so. */
@@ -71,7 +78,7 @@ static vkp_status read_stb_size(const source *s, header *h)
 static int exif_orientation(const source *s)
 {
     size_t length;
-    const uint8_t *block = vkp_format_exif(s->bytes, s->size, &length);
+    const uint8_t *block = vkp_jpeg_exif(s->bytes, s->size, &length);
     ExifData *data = block ? exif_data_new_from_data(block, (unsigned)length) : NULL;
     if (!data) return 1;
     ExifEntry *entry = exif_content_get_entry(data->ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION);
@@ -85,13 +92,17 @@ static int exif_orientation(const source *s)
 static vkp_status read_header(const source *s, header *h)
 {
     *h = (header){.orientation = 1};
-    if (s->size == 0) return vkp_fail(VKP_INPUT, "cannot read %s (the file is empty; replace or remove it)", s->name);
+    if (s->size == 0)
+        return vkp_fail(VKP_INPUT, "cannot read %s (the file is empty; replace or remove it)", s->name);
     h->format = vkp_format_of(s->bytes, s->size);
     if (h->format == VKP_PICTURE_NONE)
-        return vkp_fail(VKP_INPUT, "cannot read %s (not a JPEG, PNG, BMP, TGA or PNM picture; convert it to one of "
-                        "these)", s->name);
+        return vkp_fail(VKP_INPUT,
+                        "cannot read %s (not a JPEG, PNG, BMP, TGA or PNM picture; convert it to one of "
+                        "these)",
+                        s->name);
     if (s->size > INT_MAX)
-        return vkp_fail(VKP_INPUT, "cannot read %s (the file is larger than 2 GiB; resize the picture)", s->name);
+        return vkp_fail(VKP_INPUT, "cannot read %s (the file is larger than 2 GiB; resize the picture)",
+                        s->name);
     if (h->format == VKP_PICTURE_PNM) {
         const char *problem = vkp_pnm_header(s->bytes, s->size, &h->pnm);
         if (problem) return damaged(s, problem);
@@ -99,8 +110,8 @@ static vkp_status read_header(const source *s, header *h)
         h->height = h->pnm.height;
         return VKP_OK;
     }
-    if (h->format == VKP_PICTURE_JPEG && !vkp_format_jpeg_is_safe(s->bytes, s->size))
-        return incomplete_or(s, h, "its Huffman tables are damaged");
+    if (h->format == VKP_PICTURE_JPEG && !vkp_jpeg_is_consistent(s->bytes, s->size))
+        return incomplete_or(s, h, "its tables are damaged");
     if (h->format == VKP_PICTURE_PNG) {
         /* stb_image's own look at a PNG's header refuses large ones without saying so. */
         vkp_format_png_size(s->bytes, s->size, &h->width, &h->height);
@@ -116,11 +127,13 @@ static vkp_status check_limits(const source *s, const header *h, uint64_t max_pi
 {
     uint64_t limit = max_pixels ? max_pixels : VKP_PICTURE_MAX_PIXELS;
     if ((uint64_t)h->width * (uint64_t)h->height > limit)
-        return vkp_fail(VKP_INPUT, "cannot read %s (%dx%d pixels are more than the limit of %llu million; resize the "
-                        "picture)", s->name, h->width, h->height, (unsigned long long)((limit + 999999) / 1000000));
+        return vkp_fail(VKP_INPUT,
+                        "cannot read %s (%dx%d pixels are more than the limit of %llu million; resize the "
+                        "picture)",
+                        s->name, h->width, h->height, (unsigned long long)((limit + 999999) / 1000000));
     if ((uint64_t)h->width * (uint64_t)h->height > INT_MAX / 4)
-        return vkp_fail(VKP_INPUT, "cannot read %s (%dx%d pixels take more than 2 GiB; resize the picture)", s->name,
-                        h->width, h->height);
+        return vkp_fail(VKP_INPUT, "cannot read %s (%dx%d pixels take more than 2 GiB; resize the picture)",
+                        s->name, h->width, h->height);
     return VKP_OK;
 }
 
@@ -244,8 +257,10 @@ vkp_status vkp_picture_make(int width, int height, vkp_picture *picture)
 {
     *picture = (vkp_picture){.rgba = NULL};
     if (width < 1 || height < 1 || width > INT_MAX / 4 / height)
-        return vkp_fail(VKP_SHAPE, "no picture of %dx%d pixels (sides are 1 or more, pixels below 2 GiB; choose "
-                        "other sides)", width, height);
+        return vkp_fail(VKP_SHAPE,
+                        "no picture of %dx%d pixels (sides are 1 or more, pixels below 2 GiB; choose "
+                        "other sides)",
+                        width, height);
     size_t bytes = (size_t)width * (size_t)height * 4;
     uint8_t *rgba = calloc(bytes, 1);
     if (!rgba) return no_memory("a picture", width, height);

@@ -1,9 +1,7 @@
 /* Picture: files to 8-bit RGBA and back.
- *
- * Reads JPEG, PNG, BMP, TGA and PNM (P1 to P6), known by content; gray, gray+alpha, RGB, RGBA, palettes; 16-bit
- * samples become 8-bit. Decoding is stb_image's (PNM: image/pnm.h), Exif is libexif's. A JPEG's Exif orientation
- * is applied, so width, height and pixels are as a viewer shows them.
- *
+ * Reads JPEG, PNG, BMP, TGA and PNM (P1 to P6), known by content; gray, gray+alpha, RGB, RGBA, palettes;
+ * 16-bit samples become 8-bit. Decoding is stb_image's (PNM: image/pnm.h), Exif is libexif's. A JPEG's Exif
+ * orientation is applied, so width, height and pixels are as a viewer shows them.
  * Every call may run in several threads at once. */
 #ifndef VKP_IMAGE_PICTURE_H
 #define VKP_IMAGE_PICTURE_H
@@ -30,8 +28,8 @@ typedef struct vkp_picture {
 VKP_MUST_USE vkp_status vkp_picture_read(const char *path, uint64_t max_pixels, vkp_picture *picture);
 
 /* The same from a file's bytes in memory; `name` is for messages. */
-VKP_MUST_USE vkp_status vkp_picture_decode(const void *bytes, size_t size, const char *name, uint64_t max_pixels,
-                                           vkp_picture *picture);
+VKP_MUST_USE vkp_status vkp_picture_decode(const void *bytes, size_t size, const char *name,
+                                           uint64_t max_pixels, vkp_picture *picture);
 
 /* Width and height in pixels, orientation applied, from the file's header alone: a picture that has them may
  * still fail to decode. Errors as vkp_picture_read; there is no limit of pixels. */
@@ -45,9 +43,9 @@ VKP_MUST_USE vkp_status vkp_picture_make(int width, int height, vkp_picture *pic
 /* Frees the pixels and zeroes *picture; a zeroed picture is fine. */
 void vkp_picture_free(vkp_picture *picture);
 
-/* Writes the picture in the format that `path`'s extension names (png, jpg, jpeg, bmp, tga, ppm, pnm, in upper
- * or lower case), whole or not at all (vkp_file_write). PNG and TGA keep alpha if picture->alpha; the others
- * drop it. JPEG takes quality 1..100, and subsamples chroma at 90 and below; the others ignore it.
+/* Writes the picture in the format that `path`'s extension names (png, jpg, jpeg, bmp, tga, ppm, pnm, in
+ * upper or lower case), whole or not at all (vkp_file_write). PNG and TGA keep alpha if picture->alpha; the
+ * others drop it. JPEG takes quality 1..100, and subsamples chroma at 90 and below; the others ignore it.
  * VKP_USAGE: extension or quality; VKP_SHAPE: too large for the format; VKP_IO; VKP_MEMORY. */
 VKP_MUST_USE vkp_status vkp_picture_write(const char *path, const vkp_picture *picture, int quality);
 

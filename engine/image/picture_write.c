@@ -28,8 +28,10 @@ static vkp_picture_format format_of_path(const char *path)
 vkp_status vkp_picture_check_path(const char *path)
 {
     if (format_of_path(path) != VKP_PICTURE_NONE) return VKP_OK;
-    return vkp_fail(VKP_USAGE, "cannot write a picture as %s (its extension names no format vkpix writes; use .png, "
-                    ".jpg, .bmp, .tga or .ppm)", path);
+    return vkp_fail(VKP_USAGE,
+                    "cannot write a picture as %s (its extension names no format vkpix writes; use .png, "
+                    ".jpg, .bmp, .tga or .ppm)",
+                    path);
 }
 
 /* A growing piece of memory; once growing fails, nothing more is taken. */
@@ -64,8 +66,10 @@ static vkp_status check_shape(const char *path, vkp_picture_format format, const
     if (p->width >= 1 && p->height >= 1 && p->width <= side && p->height <= side &&
         ((int64_t)p->width * 4 + 4) * p->height + 256 <= INT_MAX)
         return VKP_OK;
-    return vkp_fail(VKP_SHAPE, "cannot write %s (%dx%d pixels are too many for this format; choose another or a "
-                    "smaller picture)", path, p->width, p->height);
+    return vkp_fail(VKP_SHAPE,
+                    "cannot write %s (%dx%d pixels are too many for this format; choose another or a "
+                    "smaller picture)",
+                    path, p->width, p->height);
 }
 
 /* Tightly packed RGB; NULL when memory ran out. */
@@ -78,13 +82,15 @@ static uint8_t *without_alpha(const vkp_picture *p)
 }
 
 /* False: memory ran out. */
-static bool encode(vkp_picture_format format, int w, int h, int channels, const uint8_t *pixels, int quality, sink *s)
+static bool encode(vkp_picture_format format, int w, int h, int channels, const uint8_t *pixels, int quality,
+                   sink *s)
 {
     char head[48];
     switch (format) {
     case VKP_PICTURE_PNG:
         return stbi_write_png_to_func(take, s, w, h, channels, pixels, w * channels) && !s->failed;
-    case VKP_PICTURE_JPEG: return stbi_write_jpg_to_func(take, s, w, h, channels, pixels, quality) && !s->failed;
+    case VKP_PICTURE_JPEG:
+        return stbi_write_jpg_to_func(take, s, w, h, channels, pixels, quality) && !s->failed;
     case VKP_PICTURE_BMP: return stbi_write_bmp_to_func(take, s, w, h, channels, pixels) && !s->failed;
     case VKP_PICTURE_TGA: return stbi_write_tga_to_func(take, s, w, h, channels, pixels) && !s->failed;
     default:
@@ -99,7 +105,8 @@ vkp_status vkp_picture_write(const char *path, const vkp_picture *picture, int q
     VKP_TRY(vkp_picture_check_path(path));
     vkp_picture_format format = format_of_path(path);
     if (format == VKP_PICTURE_JPEG && (quality < 1 || quality > 100))
-        return vkp_fail(VKP_USAGE, "cannot write %s with quality %d (quality is 1 to 100; choose one of them)", path,
+        return vkp_fail(VKP_USAGE,
+                        "cannot write %s with quality %d (quality is 1 to 100; choose one of them)", path,
                         quality);
     VKP_TRY(check_shape(path, format, picture));
     bool alpha = picture->alpha && (format == VKP_PICTURE_PNG || format == VKP_PICTURE_TGA);
@@ -108,7 +115,8 @@ vkp_status vkp_picture_write(const char *path, const vkp_picture *picture, int q
     vkp_status status;
     if ((!alpha && !rgb) || !encode(format, picture->width, picture->height, alpha ? 4 : 3,
                                     alpha ? picture->rgba : rgb, quality, &s))
-        status = vkp_fail(VKP_MEMORY, "no memory to encode %s (host memory ran out; close other programs)", path);
+        status =
+            vkp_fail(VKP_MEMORY, "no memory to encode %s (host memory ran out; close other programs)", path);
     else
         status = vkp_file_write(path, s.bytes, s.size);
     free(rgb);

@@ -95,8 +95,8 @@ blob blob_with_orientation(const blob *jpeg, int orientation, int big_endian)
 {
     static const uint8_t big[] = {'M', 'M', 0, '*', 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0,
                                   0, 0, 0, 0};
-    static const uint8_t little[] = {'I', 'I', '*', 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 0, 0, 0, 0,
-                                     0, 0, 0, 0};
+    static const uint8_t little[] = {'I', 'I', '*', 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3,
+                                     0,   1,   0,   0, 0, 0, 0, 0, 0, 0, 0,    0, 0};
     uint8_t tiff[sizeof big];
     memcpy(tiff, big_endian ? big : little, sizeof tiff);
     tiff[big_endian ? 19 : 18] = (uint8_t)orientation;

@@ -15,7 +15,8 @@ void blob_add(blob *b, const void *bytes, size_t size);
 void blob_add_text(blob *b, const char *text);
 void blob_free(blob *b);
 
-/* A PNG of w x h with `channels` (1 to 4) of 8 or 16 bits; samples are big-endian, row by row without gaps. */
+/* A PNG of w x h with `channels` (1 to 4) of 8 or 16 bits; samples are big-endian, row by row without
+ * gaps. */
 blob blob_png(int w, int h, int channels, int bits, const uint8_t *samples);
 
 /* A JPEG with an Exif block inserted that holds nothing but this orientation, in either byte order. */

@@ -1,0 +1,23 @@
+/* JPEG: the structure of a file, walked without decoding it. For image/picture.c and image/format.c. */
+#ifndef VKP_IMAGE_JPEG_H
+#define VKP_IMAGE_JPEG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* All take bytes that begin with a start-of-image marker. */
+
+/* Whether a decoder may trust the tables: Huffman tables are well formed and defined before a scan uses them,
+ * so are quantization tables, and sampling factors divide the largest. Holds for every valid JPEG. stb_image
+ * 2.27 checks none of these and reads or writes outside its tables, even when it only looks for width and
+ * height. */
+bool vkp_jpeg_is_consistent(const uint8_t *bytes, size_t size);
+
+/* What is missing up to the end-of-image marker, as words for an error message, or NULL. */
+const char *vkp_jpeg_missing(const uint8_t *bytes, size_t size);
+
+/* The Exif block (from "Exif\0\0" on) and its length; NULL when there is none. */
+const uint8_t *vkp_jpeg_exif(const uint8_t *bytes, size_t size, size_t *length);
+
+#endif
