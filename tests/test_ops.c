@@ -314,7 +314,10 @@ static void check_case(const vkp_op *op, const vkp_case *c, uint32_t number)
 
     if (op->backward) {
         for (uint32_t i = 0; i < VKP_MAX_IN; i++) {
-            for (uint64_t k = 0; k < f.d_in[i].count; k++) f.d_in[i].values[k] = random_value(-1, 1);
+            /* As large as what is added to it: the sum's rounding then is no more than the gradient's own. */
+            double size = 0;
+            for (uint64_t k = 0; k < f.d_in[i].count; k++) size = fmax(size, fabs(first[i][k]));
+            for (uint64_t k = 0; k < f.d_in[i].count; k++) f.d_in[i].values[k] = random_value(-size, size);
             if (f.d_in[i].count) upload(&f.d_in[i]);
         }
         /* The same tensors under a program of its own, since its ids are that program's. */
