@@ -1,0 +1,150 @@
+/* Operations over flat parameters as training uses them: in place, over several steps, and in runs where one
+ * binding cannot hold all. test_ops has them one call at a time on tensors of their own. */
+#include <math.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "device_fixture.h"
+#include "ops/adam.h"
+#include "ops/init_uniform.h"
+#include "ops/op.h"
+
+enum { COUNT = 1003, STEPS = 5 };
+
+typedef struct flat {
+    vkp_program *program;
+    vkp_arena arena;
+    vkp_buffer buffers[4];
+    uint32_t count;
+    vkp_limits limits;
+} flat;
+
+static void start(flat *f, bool narrow)
+{
+    *f = (flat){.limits = test_device->info.limits};
+    if (narrow) {
+        test_device->info.limits.storage_range = 1024;
+        test_device->info.limits.group_count[0] = 1;
+    }
+    assert_ok(vkp_program_create(test_device, &f->program));
+}
+
+static float *add(flat *f, vkp_shape shape, vkp_tensor *tensor)
+{
+    vkp_buffer *b = &f->buffers[f->count++];
+    *tensor = vkp_tensor_packed(0, shape);
+    assert_ok(vkp_buffer_create(test_device, vkp_shape_count(shape) * sizeof(float), VKP_MEMORY_HOST, "flat", b));
+    assert_ok(vkp_program_external(f->program, b, 0, b->bytes, "flat", &tensor->buffer));
+    return b->mapped;
+}
+
+static void end(flat *f)
+{
+    vkp_program_destroy(f->program);
+    vkp_arena_destroy(test_device, &f->arena);
+    for (uint32_t i = 0; i < f->count; i++) vkp_buffer_destroy(test_device, &f->buffers[i]);
+    test_device->info.limits = f->limits;
+}
+
+static float uniform(uint64_t stream, uint64_t i) { return 2 * vkp_random_float(7, stream, i) - 1; }
+
+static void steps_in_place(bool narrow)
+{
+    const double lr = 0.002, beta1 = 0.5, beta2 = 0.999, eps = 1e-8;
+    flat f;
+    start(&f, narrow);
+    vkp_node node = {.op = &vkp_op_adam};
+    const vkp_shape shape = {1, 1, 1, COUNT};
+    float *p = add(&f, shape, &node.in[VKP_ADAM_P]), *g = add(&f, shape, &node.in[VKP_ADAM_G]);
+    float *state = add(&f, (vkp_shape){1, 1, COUNT, 2}, &node.in[VKP_ADAM_STATE]);
+    float *hyper = add(&f, (vkp_shape){1, 1, 1, VKP_ADAM_HYPER}, &node.in[VKP_ADAM_HYPER_IN]);
+    node.out[VKP_ADAM_P_OUT] = node.in[VKP_ADAM_P];
+    node.out[VKP_ADAM_STATE_OUT] = node.in[VKP_ADAM_STATE];
+    assert_ok(node.op->forward(f.program, &node));
+    assert_int_equal(vkp_program_dispatch_count(f.program), narrow ? 16 : 1); /* no copies; 64 elements a run */
+    assert_ok(vkp_program_build(f.program, &f.arena));
+
+    double want[COUNT], m[COUNT] = {0}, v[COUNT] = {0};
+    memset(state, 0, 2 * COUNT * sizeof *state);
+    for (int i = 0; i < COUNT; i++) want[i] = p[i] = uniform(0, (uint64_t)i);
+    for (int t = 1; t <= STEPS; t++) {
+        vkp_adam_hyper(lr, beta1, beta2, eps, (uint64_t)t, hyper);
+        for (int i = 0; i < COUNT; i++) {
+            g[i] = uniform((uint64_t)t, (uint64_t)i);
+            m[i] = beta1 * m[i] + (1 - beta1) * g[i];
+            v[i] = beta2 * v[i] + (1 - beta2) * g[i] * g[i];
+            want[i] -= lr / (1 - pow(beta1, t)) * m[i] / (sqrt(v[i]) / sqrt(1 - pow(beta2, t)) + eps);
+        }
+        assert_ok(vkp_program_run(f.program, 0, 1));
+    }
+    for (int i = 0; i < COUNT; i++) {
+        assert_float_equal(p[i], want[i], 1e-6);
+        assert_float_equal(state[2 * i], m[i], 1e-6);
+        assert_float_equal(state[2 * i + 1], v[i], 1e-8);
+    }
+    end(&f);
+}
+
+static void adam_steps(void **state)
+{
+    (void)state;
+    steps_in_place(false);
+    steps_in_place(true);
+}
+
+/* Runs continue the counter: the numbers do not show where they were cut. */
+static void init_in_runs(void **state)
+{
+    (void)state;
+    flat f;
+    start(&f, true);
+    vkp_node node = {.op = &vkp_op_init_uniform, .attr = {.scale = 0.3f}};
+    vkp_init_key(5, vkp_random_stream(VKP_RANDOM_INIT, 3), add(&f, (vkp_shape){1, 1, 1, VKP_INIT_KEY}, &node.in[0]));
+    const float *y = add(&f, (vkp_shape){17, 1, 1, 59}, &node.in[1]);
+    node.out[0] = node.in[1];
+    assert_ok(node.op->forward(f.program, &node));
+    assert_true(vkp_program_dispatch_count(f.program) > 1);
+    assert_ok(vkp_program_build(f.program, &f.arena));
+    assert_ok(vkp_program_run(f.program, 0, 1));
+    for (uint64_t i = 0; i < 17 * 59; i++) {
+        const float centred = 2 * vkp_random_float(5, vkp_random_stream(VKP_RANDOM_INIT, 3), i) - 1;
+        const float want = centred * 0.3f;
+        assert_memory_equal(&y[i], &want, sizeof want);
+    }
+    end(&f);
+}
+
+/* Shapes that do not fit are refused before anything is written down. */
+static void shapes_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const vkp_op *op;
+        vkp_case c;
+    } wrong[] = {
+        {&vkp_op_avg_pool, {.in = {{1, 1, 4, 4}}, .attr = {.factor = 0}}},
+        {&vkp_op_avg_pool, {.in = {{1, 1, 4, 1}}, .attr = {.factor = 2}}},
+        {&vkp_op_upsample, {.in = {{1, 1, 4, 4}}, .attr = {.factor = 0}}},
+        {&vkp_op_upsample, {.in = {{1, 1, 4, 70000}}, .attr = {.factor = 70000}}},
+        {&vkp_op_concat, {.in = {{1, 1, 4, 4}, {1, 1, 4, 5}}}},
+        {&vkp_op_concat, {.in = {{1, 1, 4, 4}, {2, 1, 4, 4}}}},
+        {&vkp_op_adam, {.in = {{1, 1, 1, 8}, {1, 1, 1, 7}, {1, 1, 8, 2}, {1, 1, 1, VKP_ADAM_HYPER}}}},
+        {&vkp_op_adam, {.in = {{1, 1, 1, 8}, {1, 1, 1, 8}, {1, 2, 1, 8}, {1, 1, 1, VKP_ADAM_HYPER}}}},
+        {&vkp_op_adam, {.in = {{1, 1, 1, 8}, {1, 1, 1, 8}, {1, 1, 8, 2}, {1, 1, 1, 5}}}},
+        {&vkp_op_init_uniform, {.in = {{1, 1, 1, 4}, {1, 1, 1, 8}}}},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        vkp_node node = {.op = wrong[i].op, .attr = wrong[i].c.attr};
+        for (int k = 0; k < VKP_MAX_IN; k++) node.in[k].shape = wrong[i].c.in[k];
+        vkp_shape out[VKP_MAX_OUT];
+        assert_int_equal(node.op->shape(&node, out), VKP_SHAPE);
+        assert_non_null(strstr(vkp_error(), node.op->name));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(adam_steps), cmocka_unit_test(init_in_runs),
+                                       cmocka_unit_test(shapes_refused)};
+    return cmocka_run_group_tests(tests, open_test_device, close_test_device);
+}
