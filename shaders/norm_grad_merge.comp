@@ -1,0 +1,51 @@
+#version 450
+// From the pieces' sums: the gradients of beta and gamma, and, for statistics of the batch itself, the
+// means over each statistic's elements that the gradient of x needs.
+#extension GL_GOOGLE_include_directive : require
+#include "tensor.glsl"
+layout(local_size_x = 64) in;
+layout(constant_id = 0) const bool TRAINING = true;
+layout(constant_id = 1) const bool WANT_GAMMA = true;
+layout(constant_id = 2) const bool ADD_GAMMA = false;
+layout(constant_id = 3) const bool WANT_BETA = true;
+layout(constant_id = 4) const bool ADD_BETA = false;
+layout(std430, binding = 0) writeonly buffer K { vec4 table[]; };
+layout(std430, binding = 1) readonly buffer P { vec2 parts[]; };
+layout(std430, binding = 2) buffer DG { float dgamma[]; };
+layout(std430, binding = 3) buffer DB { float dbeta[]; };
+layout(push_constant) uniform Push {
+    Tensor kt, pt, dgt, dbt;
+    uint statistics, pictures, pieces; // statistics of a channel, pictures of one, pieces of a plane
+    float count;                       // elements of one
+} p;
+shared vec2 part[64];
+
+// The sum over the pieces of statistic g for lane 0, nothing for the others.
+vec2 sum_of(uint g, uint c, uint lane)
+{
+    const uint pieces = p.pieces, count = p.pictures * pieces;
+    vec2 sum = vec2(0.0);
+    for (uint i = lane; i < count; i += 64)
+        sum += parts[at(p.pt, g * p.pictures + i / pieces, c, i % pieces, 0) / 2];
+    barrier();
+    part[lane] = sum;
+    for (uint half_count = 32; half_count > 0; half_count /= 2) {
+        barrier();
+        if (lane < half_count) part[lane] += part[lane + half_count];
+    }
+    return lane == 0 ? part[0] : vec2(0.0);
+}
+
+void main()
+{
+    const uint lane = gl_LocalInvocationID.x, c = gl_WorkGroupID.x;
+    vec2 all = vec2(0.0);
+    for (uint g = 0; g < p.statistics; g++) {
+        const vec2 sum = sum_of(g, c, lane);
+        if (TRAINING && lane == 0) table[at(p.kt, g, c, 0, 0) / 4 + 1] = vec4(sum / p.count, 0.0, 0.0);
+        all += sum;
+    }
+    if (lane != 0) return;
+    if (WANT_BETA) dbeta[p.dbt.offset + c] = all.x + (ADD_BETA ? dbeta[p.dbt.offset + c] : 0.0);
+    if (WANT_GAMMA) dgamma[p.dgt.offset + c] = all.y + (ADD_GAMMA ? dgamma[p.dgt.offset + c] : 0.0);
+}

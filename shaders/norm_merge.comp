@@ -1,0 +1,36 @@
+#version 450
+// Mean and biased variance of each channel, over all pictures or each, from the moments of its pieces.
+#extension GL_GOOGLE_include_directive : require
+#include "tensor.glsl"
+#include "moments.glsl"
+layout(local_size_x = 64) in;
+layout(std430, binding = 0) writeonly buffer S { float stats[]; };
+layout(std430, binding = 1) readonly buffer P { vec4 parts[]; };
+layout(push_constant) uniform Push {
+    Tensor st, pt;
+    uint pictures, pieces; // pictures of one statistic, pieces of a plane
+} p;
+shared vec3 part[64];
+
+void main()
+{
+    const uint lane = gl_LocalInvocationID.x, c = gl_WorkGroupID.x, g = gl_WorkGroupID.y;
+    const uint pieces = p.pieces, count = p.pictures * pieces;
+    // All means are taken from the first picture's first element on.
+    const float first = parts[at(p.pt, g * p.pictures, c, 0, 0) / 4].w;
+    vec3 m = vec3(0.0);
+    for (uint i = lane; i < count; i += 64) {
+        const vec4 other = parts[at(p.pt, g * p.pictures + i / pieces, c, i % pieces, 0) / 4];
+        m = merge(m, vec3(other.x, other.y + (other.w - first), other.z));
+    }
+    part[lane] = m;
+    for (uint half_count = 32; half_count > 0; half_count /= 2) {
+        barrier();
+        if (lane < half_count) part[lane] = merge(part[lane], part[lane + half_count]);
+    }
+    if (lane == 0) {
+        const uint place = at(p.st, g, c, 0, 0);
+        stats[place] = first + part[0].y;
+        stats[place + 1] = part[0].z / part[0].x;
+    }
+}
