@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "ops/init_uniform.h"
 
 #define ALIGN_FLOATS 64 /* 256 bytes: every tensor can be bound alone on any device */
 
@@ -62,8 +63,7 @@ void vkp_params_free(vkp_params *p)
     p->device = NULL;
 }
 
-/* The random streams of tensor i: one a tensor, those of different networks apart. */
-static vkp_status write_init(vkp_params *p, vkp_graph *g, const vkp_tensor *keys, uint32_t network)
+static vkp_status write_init(vkp_params *p, vkp_graph *g, const vkp_tensor *keys)
 {
     vkp_bound_params bound;
     VKP_TRY(vkp_params_bind(p, g, VKP_GRADS_NONE, &bound));
@@ -73,20 +73,20 @@ static vkp_status write_init(vkp_params *p, vkp_graph *g, const vkp_tensor *keys
         key.offset += (uint64_t)i * ALIGN_FLOATS;
         vkp_value in[VKP_MAX_IN] = {0}, out[VKP_MAX_OUT] = {bound.values[i]};
         VKP_TRY(vkp_graph_tensor(g, &key, VKP_GRADS_NONE, NULL, "key", &in[0]));
-        VKP_TRY(vkp_graph_apply(g, &vkp_op_init_uniform, &(vkp_attr){.scale = p->list[i].bound, .mode = network},
+        VKP_TRY(vkp_graph_apply(g, &vkp_op_init_uniform, &(vkp_attr){.scale = p->list[i].bound},
                                 p->list[i].name, in, out));
     }
     return VKP_OK;
 }
 
-static vkp_status run_init(vkp_params *p, vkp_program *program, const vkp_buffer *key_buffer, uint32_t network)
+static vkp_status run_init(vkp_params *p, vkp_program *program, const vkp_buffer *key_buffer)
 {
     vkp_graph *g;
     vkp_arena arena = {0};
-    vkp_tensor keys = vkp_tensor_packed(0, (vkp_shape){1, 1, 1, 4});
+    vkp_tensor keys = vkp_tensor_packed(0, (vkp_shape){1, 1, 1, VKP_INIT_KEY});
     VKP_TRY(vkp_program_external(program, key_buffer, 0, key_buffer->bytes, "keys", &keys.buffer));
     VKP_TRY(vkp_graph_create(program, false, &g));
-    vkp_status status = write_init(p, g, &keys, network);
+    vkp_status status = write_init(p, g, &keys);
     vkp_graph_destroy(g);
     if (status == VKP_OK) status = vkp_program_build(program, &arena);
     if (status == VKP_OK) status = vkp_program_run(program, 0, 1);
@@ -106,14 +106,12 @@ vkp_status vkp_params_initialize(vkp_params *p, uint64_t seed, uint32_t network)
 
     vkp_buffer keys = {0};
     VKP_TRY(vkp_buffer_create(p->device, (uint64_t)p->count * ALIGN_FLOATS * 4, VKP_MEMORY_HOST, "keys", &keys));
-    for (uint32_t i = 0; i < p->count; i++) {
-        float *key = (float *)keys.mapped + (uint64_t)i * ALIGN_FLOATS;
-        const float words[] = {(float)(seed & 0xffff), (float)(seed >> 16 & 0xffff), (float)(network << 8 | i), 0};
-        memcpy(key, words, sizeof words);
-    }
+    for (uint32_t i = 0; i < p->count; i++)
+        vkp_init_key(seed, vkp_random_stream(VKP_RANDOM_INIT, network << 8 | i),
+                     (float *)keys.mapped + (uint64_t)i * ALIGN_FLOATS);
     vkp_program *program = NULL;
     status = vkp_program_create(p->device, &program);
-    if (status == VKP_OK) status = run_init(p, program, &keys, network);
+    if (status == VKP_OK) status = run_init(p, program, &keys);
     vkp_program_destroy(program);
     vkp_buffer_destroy(p->device, &keys);
     p->batches_tracked = 0;
@@ -216,17 +214,28 @@ typedef struct optimizer_copy {
     float *data[KEPT]; /* the trained part of each */
 } optimizer_copy;
 
-static vkp_status copy_out(const vkp_params *p, optimizer_copy *c, bool read)
+static vkp_status make_copy(const vkp_params *p, optimizer_copy *c)
 {
-    const uint64_t bytes = p->trained * 4;
     for (int k = 0; k < KEPT; k++) {
         c->data[k] = calloc(p->trained, sizeof(float));
         if (!c->data[k]) return no_memory();
-        if (!read) continue;
-        VKP_TRY(k < 2 ? vkp_buffer_read(p->device, &p->moments, k * bytes, c->data[k], bytes)
-                      : vkp_buffer_read(p->device, &p->grads, 0, c->data[k], bytes));
     }
     return VKP_OK;
+}
+
+/* On the device the two moments of an element lie side by side (ops/adam.h). */
+static vkp_status copy_out(const vkp_params *p, const optimizer_copy *c)
+{
+    float *pairs = malloc(p->trained * 8);
+    if (!pairs) return no_memory();
+    const vkp_status status = vkp_buffer_read(p->device, &p->moments, 0, pairs, p->trained * 8);
+    for (uint64_t i = 0; i < p->trained && status == VKP_OK; i++) {
+        c->data[0][i] = pairs[2 * i];
+        c->data[1][i] = pairs[2 * i + 1];
+    }
+    free(pairs);
+    VKP_TRY(status);
+    return vkp_buffer_read(p->device, &p->grads, 0, c->data[2], p->trained * 4);
 }
 
 static void free_copies(optimizer_copy *copies, uint32_t count)
@@ -277,7 +286,10 @@ vkp_status vkp_optimizer_save(const char *path, vkp_params *const *params, const
     optimizer_copy *copies = calloc(count, sizeof *copies);
     if (!copies) return no_memory();
     vkp_status status = VKP_OK;
-    for (uint32_t n = 0; n < count && status == VKP_OK; n++) status = copy_out(params[n], &copies[n], true);
+    for (uint32_t n = 0; n < count && status == VKP_OK; n++) {
+        status = make_copy(params[n], &copies[n]);
+        if (status == VKP_OK) status = copy_out(params[n], &copies[n]);
+    }
     optimizer_row *rows = NULL;
     size_t row_count = 0;
     if (status == VKP_OK) status = make_rows(params, prefixes, copies, count, &rows, &row_count);
@@ -289,10 +301,16 @@ vkp_status vkp_optimizer_save(const char *path, vkp_params *const *params, const
 
 static vkp_status copy_in(const vkp_params *p, const optimizer_copy *c)
 {
-    const uint64_t bytes = p->trained * 4;
-    VKP_TRY(vkp_buffer_write(p->device, &p->moments, 0, c->data[0], bytes));
-    VKP_TRY(vkp_buffer_write(p->device, &p->moments, bytes, c->data[1], bytes));
-    return vkp_buffer_write(p->device, &p->grads, 0, c->data[2], bytes);
+    float *pairs = malloc(p->trained * 8);
+    if (!pairs) return no_memory();
+    for (uint64_t i = 0; i < p->trained; i++) {
+        pairs[2 * i] = c->data[0][i];
+        pairs[2 * i + 1] = c->data[1][i];
+    }
+    const vkp_status status = vkp_buffer_write(p->device, &p->moments, 0, pairs, p->trained * 8);
+    free(pairs);
+    VKP_TRY(status);
+    return vkp_buffer_write(p->device, &p->grads, 0, c->data[2], p->trained * 4);
 }
 
 vkp_status vkp_optimizer_load(const char *path, vkp_params *const *params, const char *const *prefixes, uint32_t count)
@@ -301,7 +319,7 @@ vkp_status vkp_optimizer_load(const char *path, vkp_params *const *params, const
     VKP_TRY(vkp_safetensors_read(path, &file));
     optimizer_copy *copies = calloc(count, sizeof *copies);
     vkp_status status = copies ? VKP_OK : no_memory();
-    for (uint32_t n = 0; n < count && status == VKP_OK; n++) status = copy_out(params[n], &copies[n], false);
+    for (uint32_t n = 0; n < count && status == VKP_OK; n++) status = make_copy(params[n], &copies[n]);
     optimizer_row *rows = NULL;
     size_t row_count = 0;
     if (status == VKP_OK) status = make_rows(params, prefixes, copies, count, &rows, &row_count);

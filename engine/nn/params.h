@@ -27,7 +27,7 @@ typedef struct vkp_params {
     vkp_device *device;
     vkp_buffer values;
     vkp_buffer grads;        /* the trained part; empty unless allocated for training */
-    vkp_buffer moments;      /* Adam's exp_avg, then exp_avg_sq, each as long as the trained part */
+    vkp_buffer moments;      /* Adam's exp_avg and exp_avg_sq in turn for each element of the trained part */
     int64_t batches_tracked; /* forward passes in training, BatchNorm's num_batches_tracked */
 } vkp_params;
 

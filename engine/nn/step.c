@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "nn/step_parts.h"
+#include "ops/adam.h"
 
 /* Adam as PyTorch has it by default, with the published betas. */
 #define BETA1 0.5
@@ -98,11 +99,11 @@ static vkp_status write_adam(writing *w, const vkp_params *p, uint32_t hyper_pla
     const vkp_shape flat = {1, 1, 1, (uint32_t)p->trained};
     const vkp_tensor tensors[] = {
         vkp_tensor_packed(values, flat), vkp_tensor_packed(grads, flat),
-        vkp_tensor_packed(moments, (vkp_shape){1, 2, 1, (uint32_t)p->trained}),
-        vkp_exchange_tensor(&s->exchange, hyper_place, (vkp_shape){1, 1, 1, 8})};
+        vkp_tensor_packed(moments, (vkp_shape){1, 1, (uint32_t)p->trained, 2}),
+        vkp_exchange_tensor(&s->exchange, hyper_place, (vkp_shape){1, 1, 1, VKP_ADAM_HYPER})};
     vkp_value in[VKP_MAX_IN] = {0};
     for (int i = 0; i < 4; i++) VKP_TRY(vkp_graph_tensor(s->graph, &tensors[i], VKP_GRADS_NONE, NULL, name, &in[i]));
-    vkp_value out[VKP_MAX_OUT] = {in[0], in[2]};
+    vkp_value out[VKP_MAX_OUT] = {in[VKP_ADAM_P], in[VKP_ADAM_STATE]};
     return vkp_graph_apply(s->graph, &vkp_op_adam, &(vkp_attr){0}, name, in, out);
 }
 
@@ -198,23 +199,14 @@ void vkp_step_destroy(vkp_step *s)
     free(s);
 }
 
-/* The numbers of one Adam step as vkp_op_adam reads them. */
-static void set_hyper(float *hyper, double lr, uint64_t step)
-{
-    const double correction1 = 1 - pow(BETA1, (double)step), correction2 = 1 - pow(BETA2, (double)step);
-    const float words[] = {(float)(lr / correction1), (float)sqrt(correction2), (float)BETA1, (float)BETA2,
-                           (float)ADAM_EPS};
-    memcpy(hyper, words, sizeof words);
-}
-
 vkp_status vkp_step_submit(vkp_step *s, const vkp_step_inputs *in)
 {
     float *floats = vkp_exchange_floats(&s->exchange);
     if (in->blur && s->config->blur > 0)
         memcpy(floats + vkp_at_blur(&s->exchange), in->blur, 9 * s->exchange.batch * sizeof *floats);
     vkp_exchange_set_valid(&s->exchange, in->valid);
-    set_hyper(floats + VKP_AT_HYPER_G, in->lr, s->model->g_adam_steps + 1);
-    set_hyper(floats + VKP_AT_HYPER_D, in->lr, s->model->d_adam_steps + 1);
+    vkp_adam_hyper(in->lr, BETA1, BETA2, ADAM_EPS, s->model->g_adam_steps + 1, floats + VKP_AT_HYPER_G);
+    vkp_adam_hyper(in->lr, BETA1, BETA2, ADAM_EPS, s->model->d_adam_steps + 1, floats + VKP_AT_HYPER_D);
     if (s->config->d_every > 1 && in->first_of_d)
         VKP_TRY(vkp_buffer_clear(s->device, &s->model->discriminator.grads));
     s->update_d = in->update_d;
