@@ -13,7 +13,9 @@ layout(std430, binding = 3) readonly buffer E { float rect[]; }; // x0, y0, x1, 
 vec4 log1p(vec4 e)
 {
     const vec4 z = e / (2.0 + e), q = z * z;
-    return 2.0 * z * (1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * (1.0 / 11.0 + q / 13.0))))));
+    vec4 sum = vec4(1.0 / 13.0);
+    for (int i = 11; i > 0; i -= 2) sum = 1.0 / float(i) + q * sum;
+    return 2.0 * z * sum;
 }
 
 // By comparison, because max() may lose a NaN, and a loss must show it.

@@ -1,5 +1,6 @@
 #version 450
-// The second step of a sum: a group adds the partial sums of one row, in a fixed order, and scales the result.
+// The second step of a sum: a group adds the partial sums of one row, in a fixed order, and scales the
+// result.
 #extension GL_GOOGLE_include_directive : require
 #include "group_sum.glsl"
 #include "tensor.glsl"

@@ -20,7 +20,8 @@ vkp_status vkp_colour_map(vkp_program *p, const vkp_colour_matrix *matrix, bool 
     const uint32_t chunk = vkp_walk_pictures(device, (const vkp_tensor *const[]){rgb, y, crcb}, 3);
     for (uint32_t n = 0; n < rgb->shape.n; n += chunk) {
         const uint32_t count = chunk < rgb->shape.n - n ? chunk : rgb->shape.n - n;
-        const vkp_tensor rgbs = vkp_tensor_pictures(rgb, n, count), crcbs = vkp_tensor_pictures(crcb, n, count);
+        const vkp_tensor rgbs = vkp_tensor_pictures(rgb, n, count);
+        const vkp_tensor crcbs = vkp_tensor_pictures(crcb, n, count);
         /* Where there is no y, crcb keeps its binding valid. */
         const vkp_tensor ys = vkp_tensor_pictures(y ? y : crcb, n, count);
         vkp_dispatch d = {.shader = VKP_SHADER_colour_matrix,

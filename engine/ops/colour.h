@@ -15,6 +15,7 @@ vkp_colour_matrix vkp_colour_transposed(const vkp_colour_matrix *matrix);
 /* rgb (n,3,h,w) = matrix * (y (n,1,h,w), crcb (n,2,h,w)) with to_rgb, else the other way; what is written is
  * added to with `add`. y is NULL where it is not to be written. */
 VKP_MUST_USE vkp_status vkp_colour_map(vkp_program *program, const vkp_colour_matrix *matrix, bool to_rgb,
-                                       const vkp_tensor *rgb, const vkp_tensor *y, const vkp_tensor *crcb, bool add);
+                                       const vkp_tensor *rgb, const vkp_tensor *y, const vkp_tensor *crcb,
+                                       bool add);
 
 #endif

@@ -12,7 +12,7 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     if (node->attr.mode >= MODES)
         return vkp_fail(VKP_SHAPE, "hinge has no mode %u (0 generator, 1 real, 2 fake; take one of these)",
                         node->attr.mode);
-    return vkp_loss_shape(node, out);
+    return vkp_loss_mean_shape(node, out);
 }
 
 static vkp_loss loss_of(const vkp_node *node)
@@ -25,17 +25,17 @@ static vkp_loss loss_of(const vkp_node *node)
 static vkp_status forward(vkp_program *p, const vkp_node *node)
 {
     const vkp_loss loss = loss_of(node);
-    return vkp_loss_sum(p, &loss, vkp_loss_mean(loss.a), &node->out[0]);
+    return vkp_loss_mean_forward(p, node, &loss);
 }
 
 static vkp_status backward(vkp_program *p, const vkp_node *node)
 {
     const vkp_loss loss = loss_of(node);
-    if (!node->d_in[0].buffer) return VKP_OK;
-    return vkp_loss_grad(p, &loss, vkp_loss_mean(loss.a), &node->d_out[0], &node->d_in[0], node->add[0]);
+    return vkp_loss_mean_backward(p, node, &loss);
 }
 
-static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT])
+static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
+                      double *const out[VKP_MAX_OUT])
 {
     const uint64_t count = vkp_shape_count(node->in[0].shape);
     double sum = 0;
@@ -55,7 +55,7 @@ static const vkp_case cases[] = {
     {.in = {{5, 1, 11, 11}}, .attr = {.mode = FAKE}, .low = -3, .high = 3},
     {.in = {{2, 5, 7, 3}}, .attr = {.mode = REAL}, .low = -3, .high = 3},
     {.in = {{1, 1, 67, 131}}, .attr = {.mode = FAKE}, .low = -3, .high = 3},
-    {.in = {{16, 1, 40, 40}}, .attr = {.mode = REAL}, .large = true},
+    {.in = {{32, 1, 10, 10}}, .attr = {.mode = REAL}, .large = true},
 };
 
 const vkp_op vkp_op_hinge = {

@@ -35,26 +35,41 @@ static vkp_status record(vkp_program *p, vkp_shader shader, const vkp_loss *loss
     return VKP_OK;
 }
 
-vkp_status vkp_loss_sum(vkp_program *p, const vkp_loss *loss, float scale, const vkp_tensor *sum)
+static vkp_status partial_sums(vkp_program *p, const vkp_loss *loss, vkp_tensor *partials)
 {
-    const vkp_shape shape = {loss->a->shape.n, loss->a->shape.c, 1, vkp_walk_of(loss->a, EACH).groups};
+    const vkp_shape a = loss->a->shape;
+    const vkp_shape shape = {a.n, a.c, 1, vkp_walk_of(loss->a, EACH).groups};
+    VKP_TRY(vkp_tensor_new_packed(p, shape, "partial sums", partials));
+    return record(p, VKP_SHADER_loss_sum, loss, 1, partials, loss->rect, false, loss->rect != NULL);
+}
+
+static float mean_scale(const vkp_loss *loss) { return (float)(1 / (double)vkp_shape_count(loss->a->shape)); }
+
+vkp_status vkp_loss_sums(vkp_program *p, const vkp_loss *loss, const vkp_tensor *sum)
+{
     vkp_tensor partials;
-    VKP_TRY(vkp_tensor_new_packed(p, shape, "partial sums", &partials));
-    VKP_TRY(record(p, VKP_SHADER_loss_sum, loss, 1, &partials, loss->rect, false, loss->rect != NULL));
-    if (sum->shape.n == 1)
-        partials = vkp_tensor_packed(partials.buffer, (vkp_shape){1, shape.n, shape.c, shape.w});
-    return vkp_sum_partials(p, &partials, scale, sum);
+    VKP_TRY(partial_sums(p, loss, &partials));
+    return vkp_sum_partials(p, &partials, 1, sum);
 }
 
-vkp_status vkp_loss_grad(vkp_program *p, const vkp_loss *loss, float scale, const vkp_tensor *d_loss,
-                         const vkp_tensor *da, bool add)
+vkp_status vkp_loss_mean_forward(vkp_program *p, const vkp_node *node, const vkp_loss *loss)
 {
-    return record(p, VKP_SHADER_loss_grad, loss, scale, da, d_loss, true, add);
+    vkp_tensor partials;
+    VKP_TRY(partial_sums(p, loss, &partials));
+    /* The sums of all pictures as those of one. */
+    const vkp_shape s = partials.shape, one = {1, s.n, s.c, s.w};
+    partials = vkp_tensor_packed(partials.buffer, one);
+    return vkp_sum_partials(p, &partials, mean_scale(loss), &node->out[0]);
 }
 
-float vkp_loss_mean(const vkp_tensor *a) { return (float)(1 / (double)vkp_shape_count(a->shape)); }
+vkp_status vkp_loss_mean_backward(vkp_program *p, const vkp_node *node, const vkp_loss *loss)
+{
+    if (!node->d_in[0].buffer) return VKP_OK;
+    return record(p, VKP_SHADER_loss_grad, loss, mean_scale(loss), &node->d_in[0], &node->d_out[0], true,
+                  node->add[0]);
+}
 
-vkp_status vkp_loss_shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
+vkp_status vkp_loss_mean_shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
 {
     const vkp_shape a = node->in[0].shape, b = node->in[1].shape;
     char at[48], bt[48];
@@ -62,8 +77,8 @@ vkp_status vkp_loss_shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
         return vkp_fail(VKP_SHAPE, "%s of %s is not possible (a mean needs elements; check the sizes)",
                         node->op->name, vkp_shape_text(a, at));
     if (node->in[1].buffer && !vkp_shape_equal(a, b))
-        return vkp_fail(VKP_SHAPE, "%s of %s and %s is not possible (the shapes must be the same; check the sizes)",
-                        node->op->name, vkp_shape_text(a, at), vkp_shape_text(b, bt));
+        return vkp_fail(VKP_SHAPE, "%s of %s and %s is not possible (the shapes must be the same; check the "
+                        "sizes)", node->op->name, vkp_shape_text(a, at), vkp_shape_text(b, bt));
     out[0] = (vkp_shape){1, 1, 1, 1};
     return VKP_OK;
 }

@@ -19,23 +19,22 @@ typedef struct vkp_loss {
     float target;
     const vkp_tensor *a;
     const vkp_tensor *b;    /* of a's shape; NULL for the kinds without it */
-    const vkp_tensor *rect; /* (n,1,1,4) packed: x0, y0, x1, y1, the half-open part of each picture that counts;
-                               NULL: all of it */
+    const vkp_tensor *rect; /* vkp_loss_sums: (n,1,1,4) packed, x0, y0, x1, y1, the half-open part of each
+                             * picture that counts; NULL: all of it */
 } vkp_loss;
 
-/* sum = scale times the sum of the loss: over everything where sum is (1,1,1,1), over each picture where it is
- * (n,1,1,1). Always the same bits. */
-VKP_MUST_USE vkp_status vkp_loss_sum(vkp_program *program, const vkp_loss *loss, float scale, const vkp_tensor *sum);
+/* sum[n] = the sum of the loss over picture n; sum is (n,1,1,1). Always the same bits. */
+VKP_MUST_USE vkp_status vkp_loss_sums(vkp_program *program, const vkp_loss *loss, const vkp_tensor *sum);
 
-/* da = scale * d_loss * (the derivative of the loss by a), or adds that. rect is not looked at. */
-VKP_MUST_USE vkp_status vkp_loss_grad(vkp_program *program, const vkp_loss *loss, float scale,
-                                      const vkp_tensor *d_loss, const vkp_tensor *da, bool add);
-
-/* 1 / the number of elements: the scale of a mean. */
-float vkp_loss_mean(const vkp_tensor *a);
+/* The forward and backward functions of a loss that is one number: output 0 is the mean of the loss over all
+ * elements, and input 0 gets its gradient. Always the same bits. */
+VKP_MUST_USE vkp_status vkp_loss_mean_forward(vkp_program *program, const vkp_node *node,
+                                              const vkp_loss *loss);
+VKP_MUST_USE vkp_status vkp_loss_mean_backward(vkp_program *program, const vkp_node *node,
+                                               const vkp_loss *loss);
 
 /* The shape function of a loss that is one number: input 0, not empty, and input 1, where there is one, of
  * the same shape; SHAPE otherwise. */
-VKP_MUST_USE vkp_status vkp_loss_shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT]);
+VKP_MUST_USE vkp_status vkp_loss_mean_shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT]);
 
 #endif

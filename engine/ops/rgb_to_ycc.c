@@ -6,7 +6,9 @@
 enum { RGB, Y = 0, CRCB };
 
 static const vkp_colour_matrix matrix = {
-    .m = {{.299f * 2, .587f * 2, .114f * 2}, {1, -.418688f * 2, -.081312f * 2}, {-.168736f * 2, -.331264f * 2, 1}},
+    .m = {{.299f * 2, .587f * 2, .114f * 2},
+          {1, -.418688f * 2, -.081312f * 2},
+          {-.168736f * 2, -.331264f * 2, 1}},
     .k = {-1, 0, 0},
 };
 
@@ -15,8 +17,8 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     const vkp_shape rgb = node->in[RGB].shape;
     char text[48];
     if (!vkp_shape_count(rgb) || rgb.c != 3)
-        return vkp_fail(VKP_SHAPE, "rgb_to_ycc of %s is not possible (it takes three channels; check the sizes)",
-                        vkp_shape_text(rgb, text));
+        return vkp_fail(VKP_SHAPE, "rgb_to_ycc of %s is not possible (it takes three channels; check the "
+                        "sizes)", vkp_shape_text(rgb, text));
     out[Y] = (vkp_shape){rgb.n, 1, rgb.h, rgb.w};
     out[CRCB] = (vkp_shape){rgb.n, 2, rgb.h, rgb.w};
     return VKP_OK;
@@ -31,10 +33,12 @@ static vkp_status backward(vkp_program *p, const vkp_node *node)
 {
     const vkp_colour_matrix transposed = vkp_colour_transposed(&matrix);
     if (!node->d_in[RGB].buffer) return VKP_OK;
-    return vkp_colour_map(p, &transposed, true, &node->d_in[RGB], &node->d_out[Y], &node->d_out[CRCB], node->add[RGB]);
+    return vkp_colour_map(p, &transposed, true, &node->d_in[RGB], &node->d_out[Y], &node->d_out[CRCB],
+                          node->add[RGB]);
 }
 
-static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT])
+static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
+                      double *const out[VKP_MAX_OUT])
 {
     const vkp_shape s = node->in[RGB].shape;
     const uint64_t plane = (uint64_t)s.h * s.w;
@@ -50,8 +54,12 @@ static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], 
 
 #define PICTURES(n, h, w) .in = {{n, 3, h, w}}, .low = 0, .high = 1
 static const vkp_case cases[] = {
-    {PICTURES(1, 1, 1)}, {PICTURES(2, 5, 7)}, {PICTURES(3, 8, 12)}, {PICTURES(1, 3, 130)}, {PICTURES(1, 67, 131)},
-    {PICTURES(16, 320, 320), .large = true},
+    {PICTURES(1, 1, 1)},
+    {PICTURES(2, 5, 7)},
+    {PICTURES(3, 8, 12)},
+    {PICTURES(1, 3, 130)},
+    {PICTURES(1, 67, 131)},
+    {PICTURES(32, 320, 320), .large = true},
 };
 
 const vkp_op vkp_op_rgb_to_ycc = {

@@ -1,5 +1,5 @@
-/* weighted_sum: up to four scalars (1,1,1,1), each times its attr.weight, as one: the total of several losses.
- * Inputs 1 to 3 are optional. */
+/* weighted_sum: up to four scalars (1,1,1,1), each times its attr.weight, as one: the total of several
+ * losses. Inputs 1 to 3 are optional. */
 #include "ops/op.h"
 
 #define MOST 4u
@@ -10,14 +10,15 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     char text[48];
     for (uint32_t i = 0; i < MOST; i++)
         if ((i == 0 || node->in[i].buffer) && !vkp_shape_equal(node->in[i].shape, scalar))
-            return vkp_fail(VKP_SHAPE, "weighted_sum of %s is not possible (input %u is no scalar; check the sizes)",
-                            vkp_shape_text(node->in[i].shape, text), i);
+            return vkp_fail(VKP_SHAPE, "weighted_sum of %s is not possible (input %u is no scalar; check the "
+                            "sizes)", vkp_shape_text(node->in[i].shape, text), i);
     out[0] = scalar;
     return VKP_OK;
 }
 
 /* result = weight * x, or adds that. */
-static vkp_status add_scalar(vkp_program *p, float weight, const vkp_tensor *x, const vkp_tensor *result, bool add)
+static vkp_status add_scalar(vkp_program *p, float weight, const vkp_tensor *x, const vkp_tensor *result,
+                             bool add)
 {
     const vkp_device *device = vkp_program_device(p);
     vkp_dispatch d = {.shader = VKP_SHADER_scalar_add, .groups = {1, 1, 1}, .spec = {add}, .spec_count = 1};
@@ -31,7 +32,8 @@ static vkp_status add_scalar(vkp_program *p, float weight, const vkp_tensor *x, 
 static vkp_status forward(vkp_program *p, const vkp_node *node)
 {
     for (uint32_t i = 0; i < MOST; i++)
-        if (node->in[i].buffer) VKP_TRY(add_scalar(p, node->attr.weight[i], &node->in[i], &node->out[0], i > 0));
+        if (node->in[i].buffer)
+            VKP_TRY(add_scalar(p, node->attr.weight[i], &node->in[i], &node->out[0], i > 0));
     return VKP_OK;
 }
 
@@ -43,7 +45,8 @@ static vkp_status backward(vkp_program *p, const vkp_node *node)
     return VKP_OK;
 }
 
-static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT])
+static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
+                      double *const out[VKP_MAX_OUT])
 {
     out[0][0] = 0;
     for (uint32_t i = 0; i < MOST; i++)
