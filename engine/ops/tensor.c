@@ -61,6 +61,15 @@ uint32_t vkp_pictures_per_binding(const vkp_device *device, const vkp_tensor *co
     return (uint32_t)(fit < UINT32_MAX ? fit : UINT32_MAX);
 }
 
+uint32_t vkp_pictures_per_dispatch(const vkp_device *device, const vkp_tensor *const *tensors, size_t count,
+                                   uint32_t groups)
+{
+    const uint32_t by_binding = vkp_pictures_per_binding(device, tensors, count);
+    const uint32_t by_groups = device->info.limits.group_count[2] / groups;
+    if (by_groups < 1) return 1;
+    return by_binding < by_groups ? by_binding : by_groups;
+}
+
 void vkp_push(vkp_dispatch *d, uint32_t word) { d->push[d->push_words++] = word; }
 
 void vkp_push_float(vkp_dispatch *d, float value)

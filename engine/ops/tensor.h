@@ -51,6 +51,9 @@ VKP_MUST_USE vkp_status vkp_tensor_new_packed(vkp_program *program, vkp_shape sh
 /* How many pictures of every given tensor fit one storage binding of the device: at least 1. Operations
  * cut their dispatches into runs of that many. `tensors` holds `count` pointers; NULL ones are skipped. */
 uint32_t vkp_pictures_per_binding(const vkp_device *device, const vkp_tensor *const *tensors, size_t count);
+/* The same, where a picture also takes `groups` workgroups of the dispatch's third dimension. */
+uint32_t vkp_pictures_per_dispatch(const vkp_device *device, const vkp_tensor *const *tensors, size_t count,
+                                   uint32_t groups);
 
 /* A tensor as shaders see it: `struct Tensor` of shaders/tensor.glsl, 4 words of push constants. */
 typedef struct vkp_tensor_words {
