@@ -71,7 +71,7 @@ static vkp_status write_init(vkp_params *p, vkp_graph *g, const vkp_tensor *keys
         if (!(p->list[i].bound > 0)) continue;
         vkp_tensor key = *keys;
         key.offset += (uint64_t)i * ALIGN_FLOATS;
-        vkp_value in[VKP_MAX_IN] = {0}, out[VKP_MAX_OUT] = {bound.values[i]};
+        vkp_value in[VKP_MAX_IN] = {0, bound.values[i]}, out[VKP_MAX_OUT] = {bound.values[i]};
         VKP_TRY(vkp_graph_tensor(g, &key, VKP_GRADS_NONE, NULL, "key", &in[0]));
         VKP_TRY(vkp_graph_apply(g, &vkp_op_init_uniform, &(vkp_attr){.scale = p->list[i].bound},
                                 p->list[i].name, in, out));
