@@ -14,9 +14,9 @@ typedef struct vkp_planes {
     uint32_t words[8], word_count;  /* push constants after the tensors' */
 } vkp_planes;
 
-/* Adds the dispatches, in runs of pictures that bindings and groups have room for. Tensors of as many pictures
- * as the first are cut along with it; the others (tables for all pictures) are bound whole. Workgroup z is
- * plane z % c of picture z / c. */
+/* Adds the dispatches, in runs of pictures that bindings and groups have room for. Tensors of as many
+ * pictures as the first are cut along with it; the others (tables for all pictures) are bound whole.
+ * Workgroup z makes plane z % c of picture z / c. */
 VKP_MUST_USE vkp_status vkp_planes_record(vkp_program *program, const vkp_planes *planes);
 
 #endif
