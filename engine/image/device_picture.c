@@ -210,7 +210,7 @@ void vkp_joiner_destroy(vkp_joiner *j)
 static vkp_status record_join(const vkp_joiner *j, vkp_program *p)
 {
     vkp_dispatch d = {.shader = VKP_SHADER_picture_join,
-                      .groups = {vkp_groups(j->tile, 64), vkp_groups(j->tile, 4), 1},
+                      .groups = {vkp_groups(j->tile, 32), vkp_groups(j->tile, 32), 1},
                       .flop = 60.0 * j->tile * j->tile};
     vkp_tensor pixels, chroma, tables;
     VKP_TRY(bind_words(p, &j->pixels, 1, j->tile * j->tile, "picture tile", &pixels));
