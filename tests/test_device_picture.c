@@ -141,6 +141,25 @@ static void fits_large_pictures(void **state)
     destroy_fitting(&f);
 }
 
+static void fits_batches_larger_than_a_binding(void **state)
+{
+    (void)state;
+    /* Slots of 32x32 take 16 KiB; 128 MiB, the smallest limit, hold 8191 beside the alignment's room. */
+    const uint32_t batch = 8200;
+    int(*sizes)[2] = calloc(batch, sizeof *sizes);
+    assert_non_null(sizes);
+    const uint32_t filled[] = {0, 8189, 8190, 8191, 8192, 8199};
+    for (size_t i = 0; i < sizeof filled / sizeof *filled; i++)
+        sizes[filled[i]][0] = sizes[filled[i]][1] = 40;
+    fitting f;
+    make_fitting(VKP_FIT_WRAP, 32, batch, &f);
+    const size_t dispatches = vkp_program_dispatch_count(f.program);
+    assert_true(test_device->info.limits.storage_range > 128 << 20 || dispatches == 2);
+    check_batch(&f, VKP_FIT_WRAP, 32, (const int(*)[2])sizes, false);
+    destroy_fitting(&f);
+    free(sizes);
+}
+
 static void refuses_what_does_not_fit_the_stage(void **state)
 {
     (void)state;
@@ -310,6 +329,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fits_every_way_as_the_reference),
         cmocka_unit_test(fits_large_pictures),
+        cmocka_unit_test(fits_batches_larger_than_a_binding),
         cmocka_unit_test(refuses_what_does_not_fit_the_stage),
         cmocka_unit_test(joins_every_way_in_small_tiles),
         cmocka_unit_test(joins_large_pictures),
