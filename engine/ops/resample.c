@@ -15,8 +15,9 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     const vkp_shape x = node->in[X].shape, r = node->in[ROWS].shape, c = node->in[COLS].shape;
     char rt[48], ct[48];
     if (r.n * r.c * r.w != 3 || c.n * c.c * c.w != 3 || r.w != 3 || c.w != 3 || !r.h || !c.h)
-        return vkp_fail(VKP_SHAPE, "resample by tables %s and %s is not possible (three numbers for each row and each "
-                        "column are needed; check the sizes)", vkp_shape_text(r, rt), vkp_shape_text(c, ct));
+        return vkp_fail(VKP_SHAPE, "resample by tables %s and %s is not possible (three numbers for each row "
+                        "and each column are needed; check the sizes)",
+                        vkp_shape_text(r, rt), vkp_shape_text(c, ct));
     out[Y] = (vkp_shape){x.n, x.c, r.h, c.h};
     return VKP_OK;
 }
@@ -41,8 +42,8 @@ static vkp_status forward(vkp_program *p, const vkp_node *node)
 
 static vkp_status backward(vkp_program *p, const vkp_node *node)
 {
-    return record(p, node, (vkp_planes){.shader = VKP_SHADER_resample_input_grad, .tall = 8, .add = node->add[X],
-                                        .tensors = {&node->d_in[X], &node->d_out[Y]}});
+    return record(p, node, (vkp_planes){.shader = VKP_SHADER_resample_input_grad, .tall = 8,
+                                        .tensors = {&node->d_in[X], &node->d_out[Y]}, .add = node->add[X]});
 }
 
 static double sample(const double *plane, uint32_t w, double i, double j)
@@ -50,7 +51,8 @@ static double sample(const double *plane, uint32_t w, double i, double j)
     return i < 0 || j < 0 ? 0 : plane[(size_t)i * w + (size_t)j];
 }
 
-static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT])
+static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
+                      double *const out[VKP_MAX_OUT])
 {
     const vkp_shape x = node->in[X].shape, y = node->out[Y].shape;
     double *result = out[Y];
@@ -123,7 +125,7 @@ static const vkp_case cases[] = {
 
 const vkp_op vkp_op_resample = {
     .name = "resample",
-    .summary = "gather of two rows and two columns by tables: bilinear resize, wrap or black padding, crop, flip",
+    .summary = "gather of two rows and columns by tables: bilinear resize, wrap or black padding, crop, flip",
     .in = {{"x", VKP_ACTIVATION}, {"rows", VKP_STATE}, {"cols", VKP_STATE}},
     .out = {{"y", VKP_ACTIVATION}},
     .shape = shape,
