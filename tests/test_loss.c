@@ -1,7 +1,6 @@
 /* The losses where random numbers do not lead: the kinks, very sure logits, values that are not finite, long
  * sums, and shapes that do not fit. tests/test_ops.c checks everything else of them. */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,8 +29,8 @@ static float run(const vkp_op *op, vkp_attr attr, const float *x, uint32_t count
     for (int i = 0; i < 4; i++) tensors[i] = make(program, &buffers[i], shapes[i]);
     memcpy(buffers[0].mapped, x, count * sizeof *x);
     *(float *)buffers[3].mapped = 1;
-    const vkp_node node = {.op = op, .attr = attr, .in = {tensors[0]}, .d_in = {tensors[1]}, .out = {tensors[2]},
-                           .d_out = {tensors[3]}};
+    const vkp_node node = {.op = op, .attr = attr, .in = {tensors[0]}, .d_in = {tensors[1]},
+                           .out = {tensors[2]}, .d_out = {tensors[3]}};
     assert_ok(op->forward(program, &node));
     assert_ok(op->backward(program, &node));
     assert_ok(vkp_program_build(program, &arena));
@@ -66,7 +65,8 @@ static void bce_keeps_small_losses(void **state)
         float dx;
         const double right = log1p(exp(-(double)x)), slope = -1 / (1 + exp((double)x));
         const float got = run(&vkp_op_bce_with_logits, (vkp_attr){.scale = 1}, &x, 1, &dx);
-        if (fabs(got - right) > 2e-5 * right) fail_msg("logit %g costs %g, not %g", (double)x, (double)got, right);
+        if (fabs(got - right) > 2e-5 * right)
+            fail_msg("logit %g costs %g, not %g", (double)x, (double)got, right);
         assert_float_equal(dx, (float)slope, 2e-7f);
         const float wrong = run(&vkp_op_bce_with_logits, (vkp_attr){.scale = 0}, &x, 1, &dx);
         assert_float_equal(wrong, (float)(right + (double)x), 4e-6f);
