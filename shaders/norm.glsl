@@ -1,5 +1,5 @@
-// What the normalization's passes over large tensors share. Takes specialization constants 0 to 3, two of them
-// through activation.glsl.
+// What the normalization's passes over large tensors share. Takes specialization constants 0 to 3, two of
+// them through activation.glsl.
 #ifndef NORM_GLSL
 #define NORM_GLSL
 #include "activation.glsl"

@@ -21,7 +21,7 @@ void main()
     const uint c = gl_GlobalInvocationID.x, g = gl_WorkGroupID.y;
     if (c >= p.channels) return;
     const uint place = at(p.kt, g, c, 0, 0), from = at(p.st, g, c, 0, 0);
-    table[place] = vec4(stats[from], 1.0 / sqrt(stats[from + 1] + p.eps), GAMMA ? gamma[p.gt.offset + c] : 1.0,
-                        BETA ? beta[p.bt.offset + c] : 0.0);
+    table[place] = vec4(stats[from], 1.0 / sqrt(stats[from + 1] + p.eps),
+                        GAMMA ? gamma[p.gt.offset + c] : 1.0, BETA ? beta[p.bt.offset + c] : 0.0);
     table[place + 1] = vec4(0.0);
 }

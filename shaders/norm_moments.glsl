@@ -1,5 +1,5 @@
-// The moments of a group's part of a plane, taken from the plane's first element on so that a large mean costs
-// no digits.
+// The moments of a group's part of a plane, taken from the plane's first element on so that a large mean
+// costs no digits.
 #extension GL_EXT_control_flow_attributes : require
 #include "moments.glsl"
 #include "norm.glsl"

@@ -13,11 +13,16 @@ enum { X, Y = 0 };
 static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
 {
     if (node->attr.activation == VKP_LEAKY_RELU && !(node->attr.slope >= 0))
-        return vkp_fail(VKP_SHAPE, "LeakyReLU cannot have the slope %g (its gradient is found from the sign of its result; "
-                        "use 0 or more)", (double)node->attr.slope);
+        return vkp_fail(VKP_SHAPE, "activation cannot be LeakyReLU of slope %g (its gradient is found from "
+                        "its result's sign; use 0 or more)", (double)node->attr.slope);
     out[Y] = node->in[X].shape;
     return VKP_OK;
 }
+
+static const vkp_shader shaders[2][2] = {
+    [VKP_FORWARD] = {VKP_SHADER_activation_forward, VKP_SHADER_activation_forward_texel},
+    [VKP_BACKWARD] = {VKP_SHADER_activation_backward, VKP_SHADER_activation_backward_texel},
+};
 
 /* Writes `result` from x (or y) and, in the backward direction, dy. */
 static vkp_status record(vkp_program *p, const vkp_node *node, const vkp_tensor *result, const vkp_tensor *x,
@@ -31,12 +36,11 @@ static vkp_status record(vkp_program *p, const vkp_node *node, const vkp_tensor 
     memcpy(&slope, &node->attr.slope, sizeof slope);
     for (uint32_t n = 0; n < x->shape.n; n += chunk) {
         const uint32_t count = chunk < x->shape.n - n ? chunk : x->shape.n - n;
-        const vkp_tensor results = vkp_tensor_pictures(result, n, count), xs = vkp_tensor_pictures(x, n, count);
+        const vkp_tensor results = vkp_tensor_pictures(result, n, count);
+        const vkp_tensor xs = vkp_tensor_pictures(x, n, count);
         const vkp_tensor dys = vkp_tensor_pictures(dy ? dy : x, n, count);
         const bool texels = vkp_texels_fit(device, &xs, 4) && vkp_texels_fit(device, &dys, 4);
-        const vkp_shader forward = texels ? VKP_SHADER_activation_forward_texel : VKP_SHADER_activation_forward;
-        const vkp_shader backward = texels ? VKP_SHADER_activation_backward_texel : VKP_SHADER_activation_backward;
-        vkp_dispatch d = {.shader = dy ? backward : forward, .groups = {walk.groups, x->shape.c, count},
+        vkp_dispatch d = {.shader = shaders[dy != NULL][texels], .groups = {walk.groups, x->shape.c, count},
                           .spec = {node->attr.activation, slope, add}, .spec_count = 3};
         vkp_bind_quads(device, &d, &results, add ? VKP_READ_WRITE : VKP_WRITE, false);
         vkp_bind_quads(device, &d, &xs, VKP_READ, texels);
@@ -58,7 +62,8 @@ static vkp_status backward(vkp_program *p, const vkp_node *node)
     return record(p, node, &node->d_in[X], &node->out[Y], &node->d_out[Y]);
 }
 
-static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT])
+static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
+                      double *const out[VKP_MAX_OUT])
 {
     const uint64_t count = vkp_shape_count(node->in[X].shape);
     for (uint64_t i = 0; i < count; i++) {

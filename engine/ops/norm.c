@@ -22,26 +22,28 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     for (int i = GAMMA; i <= RUNNING_VAR; i++) {
         if (!node->in[i].buffer) continue;
         if (vkp_shape_count(node->in[i].shape) != x.c)
-            return vkp_fail(VKP_SHAPE, "norm of %s cannot take %s of %s (one value a channel is needed; check the sizes)",
-                            vkp_shape_text(x, text), vkp_op_norm.in[i].name, vkp_shape_text(node->in[i].shape, other));
+            return vkp_fail(VKP_SHAPE, "norm of %s cannot take %s of %s (it needs one value a channel; "
+                            "check the sizes)", vkp_shape_text(x, text), vkp_op_norm.in[i].name,
+                            vkp_shape_text(node->in[i].shape, other));
     }
     if (!node->attr.training && (!node->in[RUNNING_MEAN].buffer || !node->in[RUNNING_VAR].buffer))
-        return vkp_fail(VKP_SHAPE, "norm of %s has no running statistics (evaluation needs both; give them or the "
-                        "training mode)", vkp_shape_text(x, text));
+        return vkp_fail(VKP_SHAPE, "norm of %s has no running statistics (evaluation needs both; give "
+                        "them or set training)", vkp_shape_text(x, text));
     if (node->attr.activation > VKP_LEAKY_RELU)
-        return vkp_fail(VKP_SHAPE, "norm of %s cannot end in that activation (it has none, ReLU and LeakyReLU; use the "
-                        "operation activation after it)", vkp_shape_text(x, text));
+        return vkp_fail(VKP_SHAPE, "norm of %s cannot end in that activation (only in ReLU or LeakyReLU; "
+                        "use the operation activation after it)", vkp_shape_text(x, text));
     out[Y] = x;
     out[STATS] = (vkp_shape){statistics(node), x.c, 1, 2};
     return VKP_OK;
 }
 
-/* How the groups of a pass over pixels share the planes: much for each, so that its fixed cost does not count,
- * as long as some thousand groups remain. */
+/* How the groups of a pass over pixels share the planes: much for each, so that its fixed cost does not
+ * count, as long as some thousand groups remain. */
 static vkp_walk walk_of(const vkp_tensor *x)
 {
+    const uint64_t quads = (uint64_t)x->shape.n * x->shape.c * vkp_plane(x) / 4;
     uint32_t each = 8; /* norm_moments.glsl takes as many quads at once */
-    while (each < 64 && (uint64_t)x->shape.n * x->shape.c * vkp_plane(x) / 4 / (LANES * each) > 2048) each *= 2;
+    while (each < 64 && quads / (LANES * each) > 2048) each *= 2;
     return vkp_walk_of(x, each);
 }
 
@@ -51,28 +53,32 @@ typedef struct pass {
     const vkp_tensor *result, *dy, *table;
     bool add;
 } pass;
+#define PASS(name) VKP_SHADER_##name, VKP_SHADER_##name##_texel
 
 static vkp_status record(vkp_program *p, const vkp_node *node, const pass *s)
 {
     const vkp_device *device = vkp_program_device(p);
+    const vkp_attr *a = &node->attr;
     const vkp_tensor *x = &node->in[X];
     const vkp_walk walk = walk_of(x);
     const uint32_t chunk = vkp_walk_pictures(device, (const vkp_tensor *const[]){x, s->result, s->dy}, 3);
     uint32_t slope;
-    memcpy(&slope, &node->attr.slope, sizeof slope);
+    memcpy(&slope, &a->slope, sizeof slope);
     for (uint32_t n = 0; n < x->shape.n; n += chunk) {
         const uint32_t count = least(chunk, x->shape.n - n);
-        const vkp_tensor xs = vkp_tensor_pictures(x, n, count), results = vkp_tensor_pictures(s->result, n, count);
+        const vkp_tensor xs = vkp_tensor_pictures(x, n, count);
+        const vkp_tensor results = vkp_tensor_pictures(s->result, n, count);
         const vkp_tensor dys = vkp_tensor_pictures(s->dy ? s->dy : x, n, count);
         const bool texels = vkp_texels_fit(device, &xs, 4) && vkp_texels_fit(device, &dys, 4);
-        vkp_dispatch d = {.shader = texels ? s->texel_shader : s->shader, .groups = {walk.groups, x->shape.c, count},
-                          .spec = {node->attr.activation, slope, vkp_has_padding(x), node->attr.per_picture, s->add},
+        vkp_dispatch d = {.shader = texels ? s->texel_shader : s->shader,
+                          .groups = {walk.groups, x->shape.c, count},
+                          .spec = {a->activation, slope, vkp_has_padding(x), a->per_picture, s->add},
                           .spec_count = 5};
         vkp_bind_quads(device, &d, &results, s->add ? VKP_READ_WRITE : VKP_WRITE, false);
         vkp_bind_quads(device, &d, &xs, VKP_READ, texels);
         if (s->dy) vkp_bind_quads(device, &d, &dys, VKP_READ, texels);
         if (s->table) {
-            const vkp_tensor rows = node->attr.per_picture ? vkp_tensor_pictures(s->table, n, count) : *s->table;
+            const vkp_tensor rows = a->per_picture ? vkp_tensor_pictures(s->table, n, count) : *s->table;
             vkp_bind_quads(device, &d, &rows, VKP_READ, false);
         }
         vkp_push_walk(&d, x, walk);
@@ -84,7 +90,8 @@ static vkp_status record(vkp_program *p, const vkp_node *node, const pass *s)
 /* Four numbers for each group of a pass. */
 static vkp_status new_parts(vkp_program *p, const vkp_tensor *x, vkp_tensor *parts)
 {
-    return vkp_tensor_new_packed(p, (vkp_shape){x->shape.n, x->shape.c, walk_of(x).groups, 4}, "norm parts", parts);
+    const vkp_shape shape_of_parts = {x->shape.n, x->shape.c, walk_of(x).groups, 4};
+    return vkp_tensor_new_packed(p, shape_of_parts, "norm parts", parts);
 }
 
 static vkp_status batch_statistics(vkp_program *p, const vkp_node *node)
@@ -94,7 +101,7 @@ static vkp_status batch_statistics(vkp_program *p, const vkp_node *node)
     const uint32_t groups = statistics(node);
     vkp_tensor parts;
     VKP_TRY(new_parts(p, x, &parts));
-    VKP_TRY(record(p, node, &(pass){VKP_SHADER_norm_moments, VKP_SHADER_norm_moments_texel, .result = &parts}));
+    VKP_TRY(record(p, node, &(pass){PASS(norm_moments), .result = &parts}));
     vkp_dispatch d = {.shader = VKP_SHADER_norm_merge, .groups = {x->shape.c, groups, 1}};
     vkp_bind(device, &d, &node->out[STATS], VKP_WRITE);
     vkp_bind_quads(device, &d, &parts, VKP_READ, false);
@@ -107,7 +114,8 @@ static vkp_status running_statistics(vkp_program *p, const vkp_node *node)
 {
     const vkp_device *device = vkp_program_device(p);
     const uint32_t channels = node->in[X].shape.c;
-    vkp_dispatch d = {.shader = VKP_SHADER_norm_running, .groups = {vkp_groups(channels, LANES), statistics(node), 1}};
+    vkp_dispatch d = {.shader = VKP_SHADER_norm_running,
+                      .groups = {vkp_groups(channels, LANES), statistics(node), 1}};
     vkp_bind(device, &d, &node->out[STATS], VKP_WRITE);
     vkp_bind(device, &d, &node->in[RUNNING_MEAN], VKP_READ);
     vkp_bind(device, &d, &node->in[RUNNING_VAR], VKP_READ);
@@ -139,8 +147,7 @@ static vkp_status forward(vkp_program *p, const vkp_node *node)
     vkp_tensor table;
     VKP_TRY(node->attr.training ? batch_statistics(p, node) : running_statistics(p, node));
     VKP_TRY(affine_table(p, node, &table));
-    return record(p, node, &(pass){VKP_SHADER_norm_forward, VKP_SHADER_norm_forward_texel, .result = &node->out[Y],
-                                   .table = &table});
+    return record(p, node, &(pass){PASS(norm_forward), .result = &node->out[Y], .table = &table});
 }
 
 /* The gradients of gamma and beta, and into the table the means that the gradient of x needs. */
@@ -151,8 +158,8 @@ static vkp_status reduce_gradient(vkp_program *p, const vkp_node *node, const vk
     const uint32_t groups = statistics(node), each = x->shape.n / groups;
     vkp_tensor parts;
     VKP_TRY(new_parts(p, x, &parts));
-    VKP_TRY(record(p, node, &(pass){VKP_SHADER_norm_grad_sums, VKP_SHADER_norm_grad_sums_texel, .result = &parts,
-                                    .dy = &node->d_out[Y], .table = table}));
+    VKP_TRY(record(p, node, &(pass){PASS(norm_grad_sums), .result = &parts, .dy = &node->d_out[Y],
+                                    .table = table}));
     vkp_dispatch d = {.shader = VKP_SHADER_norm_grad_merge, .groups = {x->shape.c, 1, 1}, .spec_count = 5,
                       .spec = {node->attr.training, dgamma->buffer != 0, node->add[GAMMA], dbeta->buffer != 0,
                                node->add[BETA]}};
@@ -176,8 +183,8 @@ static vkp_status backward(vkp_program *p, const vkp_node *node)
     VKP_TRY(affine_table(p, node, &table));
     if (affine || node->attr.training) VKP_TRY(reduce_gradient(p, node, &table));
     if (!dx) return VKP_OK;
-    return record(p, node, &(pass){VKP_SHADER_norm_input_grad, VKP_SHADER_norm_input_grad_texel, .result = &node->d_in[X],
-                                   .dy = &node->d_out[Y], .table = &table, .add = node->add[X]});
+    return record(p, node, &(pass){PASS(norm_input_grad), .result = &node->d_in[X], .dy = &node->d_out[Y],
+                                   .table = &table, .add = node->add[X]});
 }
 
 static double activate(const vkp_attr *attr, double v)
@@ -187,8 +194,8 @@ static double activate(const vkp_attr *attr, double v)
 }
 
 /* One channel of pictures [first, first + count): statistics into stats, results into y. */
-static void reference_channel(const vkp_node *node, const double *const in[VKP_MAX_IN], uint32_t first, uint32_t count,
-                              uint32_t c, double *stats, double *y)
+static void reference_channel(const vkp_node *node, const double *const in[VKP_MAX_IN], uint32_t first,
+                              uint32_t count, uint32_t c, double *stats, double *y)
 {
     const vkp_shape s = node->in[X].shape;
     const size_t plane = (size_t)s.h * s.w;
@@ -204,14 +211,16 @@ static void reference_channel(const vkp_node *node, const double *const in[VKP_M
     stats[0] = node->attr.training ? mean : in[RUNNING_MEAN][c];
     stats[1] = node->attr.training ? var : in[RUNNING_VAR][c];
     const double gamma = in[GAMMA] ? in[GAMMA][c] : 1, beta = in[BETA] ? in[BETA][c] : 0;
+    const double deviation = sqrt(stats[1] + (double)node->attr.eps);
     for (uint32_t n = first; n < first + count; n++)
         for (size_t i = 0; i < plane; i++) {
             const size_t k = (n * (size_t)s.c + c) * plane + i;
-            y[k] = activate(&node->attr, gamma * (in[X][k] - stats[0]) / sqrt(stats[1] + (double)node->attr.eps) + beta);
+            y[k] = activate(&node->attr, gamma * (in[X][k] - stats[0]) / deviation + beta);
         }
 }
 
-static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT])
+static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
+                      double *const out[VKP_MAX_OUT])
 {
     const vkp_shape s = node->in[X].shape;
     const uint32_t groups = statistics(node), each = s.n / groups;
@@ -238,22 +247,24 @@ static bool fill(const vkp_node *node, uint32_t i, float *values)
 #define AFFINE(n, c, h, w) {{n, c, h, w}, CHANNELS(c), CHANNELS(c)}
 #define RUNNING(n, c, h, w) {{n, c, h, w}, CHANNELS(c), CHANNELS(c), CHANNELS(c), CHANNELS(c)}
 #define TRAIN .eps = 1e-5f, .training = true
+#define LEAKY .activation = VKP_LEAKY_RELU, .slope = 0.2f
 static const vkp_case cases[] = {
     {.in = AFFINE(1, 1, 1, 1), .attr = {TRAIN}},
     {.in = AFFINE(1, 3, 5, 1), .attr = {TRAIN}},
     {.in = AFFINE(5, 2, 1, 1), .attr = {TRAIN}},
     {.in = AFFINE(2, 3, 7, 5), .attr = {TRAIN, .activation = VKP_RELU}},
-    {.in = AFFINE(3, 4, 8, 8), .attr = {TRAIN, .activation = VKP_LEAKY_RELU, .slope = 0.2f}},
-    {.in = AFFINE(2, 67, 3, 11), .attr = {TRAIN, .activation = VKP_LEAKY_RELU, .slope = 0.2f}},
+    {.in = AFFINE(3, 4, 8, 8), .attr = {TRAIN, LEAKY}},
+    {.in = AFFINE(2, 67, 3, 11), .attr = {TRAIN, LEAKY}},
     {.in = AFFINE(2, 2, 61, 76), .attr = {TRAIN, .activation = VKP_RELU}}, /* several pieces a plane */
     {.in = AFFINE(1, 1, 97, 103), .attr = {TRAIN}},                        /* the same with padded rows */
-    {.in = AFFINE(2, 2, 256, 260), .attr = {TRAIN}}, /* more than a texel buffer must hold; a kink would be stepped over */
+    /* More than a texel buffer must hold; finite differences would step over a kink of so many pixels. */
+    {.in = AFFINE(2, 2, 256, 260), .attr = {TRAIN}},
     {.in = {{2, 3, 6, 7}, CHANNELS(3)}, .attr = {TRAIN}},
     {.in = {{2, 3, 6, 7}, {0}, CHANNELS(3)}, .attr = {TRAIN}},
     {.in = AFFINE(2, 3, 64, 64), .attr = {TRAIN, .mode = FAR_FROM_ZERO}},
     {.in = {{1, 1, 1, 7}}, .attr = {TRAIN, .per_picture = true}},
-    {.in = {{3, 5, 9, 10}}, .attr = {TRAIN, .per_picture = true, .activation = VKP_LEAKY_RELU, .slope = 0.2f}},
-    {.in = {{2, 3, 67, 64}}, .attr = {TRAIN, .per_picture = true, .activation = VKP_LEAKY_RELU, .slope = 0.2f}},
+    {.in = {{3, 5, 9, 10}}, .attr = {TRAIN, .per_picture = true, LEAKY}},
+    {.in = {{2, 3, 67, 64}}, .attr = {TRAIN, .per_picture = true, LEAKY}},
     {.in = {{2, 3, 30, 30}}, .attr = {TRAIN, .per_picture = true, .mode = FAR_FROM_ZERO}},
     {.in = AFFINE(3, 4, 5, 6), .attr = {TRAIN, .per_picture = true, .activation = VKP_RELU}},
     {.in = RUNNING(1, 1, 1, 1), .attr = {.eps = 1e-5f}},
@@ -266,8 +277,8 @@ static const vkp_case cases[] = {
 const vkp_op vkp_op_norm = {
     .name = "norm",
     .summary = "batch or instance normalization, training or evaluation, with affine map and (Leaky)ReLU",
-    .in = {{"x", VKP_ACTIVATION}, {"gamma", VKP_PARAMETER}, {"beta", VKP_PARAMETER}, {"running_mean", VKP_STATE},
-           {"running_var", VKP_STATE, 0.2f, 2}},
+    .in = {{"x", VKP_ACTIVATION}, {"gamma", VKP_PARAMETER}, {"beta", VKP_PARAMETER},
+           {"running_mean", VKP_STATE}, {"running_var", VKP_STATE, 0.2f, 2}},
     .out = {{"y", VKP_ACTIVATION}, {"stats", VKP_STATE}},
     .shape = shape,
     .forward = forward,
