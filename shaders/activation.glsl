@@ -10,9 +10,11 @@ const uint LINEAR = 0, RELU = 1, LEAKY_RELU = 2, TANH = 3;
 vec4 accurate_tanh(vec4 x)
 {
     const vec4 u = abs(x), s = u * u;
-    const vec4 series = u + u * s * (-1.0 / 3.0 + s * (2.0 / 15.0 + s * (-17.0 / 315.0 + s * (62.0 / 2835.0))));
+    const vec4 tail = 2.0 / 15.0 + s * (-17.0 / 315.0 + s * (62.0 / 2835.0));
+    const vec4 series = u + u * s * (-1.0 / 3.0 + s * tail);
     const vec4 quotient = 1.0 - 2.0 / (exp(2.0 * min(u, vec4(20.0))) + 1.0);
-    return mix(quotient, series, lessThan(u, vec4(0.25))) * sign(x);
+    const vec4 value = mix(quotient, series, lessThan(u, vec4(0.25))) * sign(x);
+    return mix(value, x, isnan(x)); // sign(), exp() and min() need not pass a NaN on
 }
 
 vec4 activate(vec4 x)

@@ -1,23 +1,19 @@
-// What the normalization's passes over large tensors share: a plane is one run of quadruples of floats, its
-// rows' padding included, cut into pieces; a workgroup takes a piece. Takes specialization constant 2.
+// What the normalization's passes over large tensors share. Takes specialization constants 0 to 3, two of
+// them through activation.glsl.
 #ifndef NORM_GLSL
 #define NORM_GLSL
+#include "activation.glsl"
+#include "quads.glsl"
 #include "tensor.glsl"
+#include "walk.glsl"
 layout(local_size_x = 64) in;
-layout(constant_id = 2) const uint TAIL = 0; // floats in a row's last quadruple where padding follows them; 0: none does
-const uint LANES = 64;
+layout(constant_id = 2) const bool MASK = true; // rows have padding
+layout(constant_id = 3) const bool PER_PICTURE = false;
 
-struct Pieces {
-    uint quads; // of a plane
-    uint piece; // of a piece
-    uint row;   // of a row
-};
+vec4 without_padding(Place place, vec4 v, uint w) { return MASK ? walk_keep(place, v, 0.0, float(w)) : v; }
 
-// The floats of quadruple i of a plane that are no padding.
-uint used(uint i, uint row) { return TAIL != 0 && i % row == row - 1 ? TAIL : 4; }
-vec4 without_padding(vec4 v, uint count)
-{
-    return TAIL == 0 ? v : mix(vec4(0.0), v, lessThan(uvec4(0, 1, 2, 3), uvec4(count)));
-}
+// The quad that ends this group's part of a plane.
+uint walk_end(Walk walk) { return min((gl_WorkGroupID.x + 1) * LANES * walk.each, walk.count); }
+
 float total(vec4 v) { return (v.x + v.y) + (v.z + v.w); }
 #endif

@@ -11,7 +11,7 @@ layout(std430, binding = 1) readonly buffer S { float stats[]; };
 layout(std430, binding = 2) readonly buffer G { float gamma[]; };
 layout(std430, binding = 3) readonly buffer B { float beta[]; };
 layout(push_constant) uniform Push {
-    Tensor kt, st, gt, bt;
+    Tensor kt, st, gt, bt; // kt in quads
     uint channels;
     float eps;
 } p;
@@ -20,8 +20,8 @@ void main()
 {
     const uint c = gl_GlobalInvocationID.x, g = gl_WorkGroupID.y;
     if (c >= p.channels) return;
-    const uint place = at(p.kt, g, c, 0, 0) / 4, from = at(p.st, g, c, 0, 0);
-    table[place] = vec4(stats[from], 1.0 / sqrt(stats[from + 1] + p.eps), GAMMA ? gamma[p.gt.offset + c] : 1.0,
-                        BETA ? beta[p.bt.offset + c] : 0.0);
+    const uint place = at(p.kt, g, c, 0, 0), from = at(p.st, g, c, 0, 0);
+    table[place] = vec4(stats[from], 1.0 / sqrt(stats[from + 1] + p.eps),
+                        GAMMA ? gamma[p.gt.offset + c] : 1.0, BETA ? beta[p.bt.offset + c] : 0.0);
     table[place + 1] = vec4(0.0);
 }

@@ -10,11 +10,11 @@ layout(constant_id = 2) const bool ADD_GAMMA = false;
 layout(constant_id = 3) const bool WANT_BETA = true;
 layout(constant_id = 4) const bool ADD_BETA = false;
 layout(std430, binding = 0) writeonly buffer K { vec4 table[]; };
-layout(std430, binding = 1) readonly buffer P { vec2 parts[]; };
+layout(std430, binding = 1) readonly buffer P { vec4 parts[]; };
 layout(std430, binding = 2) buffer DG { float dgamma[]; };
 layout(std430, binding = 3) buffer DB { float dbeta[]; };
 layout(push_constant) uniform Push {
-    Tensor kt, pt, dgt, dbt;
+    Tensor kt, pt, dgt, dbt; // kt, pt in quads
     uint statistics, pictures, pieces; // statistics of a channel, pictures of one, pieces of a plane
     float count;                       // elements of one
 } p;
@@ -26,7 +26,7 @@ vec2 sum_of(uint g, uint c, uint lane)
     const uint pieces = p.pieces, count = p.pictures * pieces;
     vec2 sum = vec2(0.0);
     for (uint i = lane; i < count; i += 64)
-        sum += parts[at(p.pt, g * p.pictures + i / pieces, c, i % pieces, 0) / 2];
+        sum += parts[at(p.pt, g * p.pictures + i / pieces, c, i % pieces, 0)].xy;
     barrier();
     part[lane] = sum;
     for (uint half_count = 32; half_count > 0; half_count /= 2) {
@@ -42,7 +42,7 @@ void main()
     vec2 all = vec2(0.0);
     for (uint g = 0; g < p.statistics; g++) {
         const vec2 sum = sum_of(g, c, lane);
-        if (TRAINING && lane == 0) table[at(p.kt, g, c, 0, 0) / 4 + 1] = vec4(sum / p.count, 0.0, 0.0);
+        if (TRAINING && lane == 0) table[at(p.kt, g, c, 0, 0) + 1] = vec4(sum / p.count, 0.0, 0.0);
         all += sum;
     }
     if (lane != 0) return;

@@ -7,7 +7,7 @@ layout(local_size_x = 64) in;
 layout(std430, binding = 0) writeonly buffer S { float stats[]; };
 layout(std430, binding = 1) readonly buffer P { vec4 parts[]; };
 layout(push_constant) uniform Push {
-    Tensor st, pt;
+    Tensor st, pt; // pt in quads
     uint pictures, pieces; // pictures of one statistic, pieces of a plane
 } p;
 shared vec3 part[64];
@@ -17,10 +17,10 @@ void main()
     const uint lane = gl_LocalInvocationID.x, c = gl_WorkGroupID.x, g = gl_WorkGroupID.y;
     const uint pieces = p.pieces, count = p.pictures * pieces;
     // All means are taken from the first picture's first element on.
-    const float first = parts[at(p.pt, g * p.pictures, c, 0, 0) / 4].w;
+    const float first = parts[at(p.pt, g * p.pictures, c, 0, 0)].w;
     vec3 m = vec3(0.0);
     for (uint i = lane; i < count; i += 64) {
-        const vec4 other = parts[at(p.pt, g * p.pictures + i / pieces, c, i % pieces, 0) / 4];
+        const vec4 other = parts[at(p.pt, g * p.pictures + i / pieces, c, i % pieces, 0)];
         m = merge(m, vec3(other.x, other.y + (other.w - first), other.z));
     }
     part[lane] = m;

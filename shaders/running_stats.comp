@@ -17,5 +17,6 @@ void main()
 {
     const uint c = gl_GlobalInvocationID.x;
     if (c >= p.channels) return;
-    next[p.nt.offset + c] = p.keep * running[p.rt.offset + c] + p.factor * stats[at(p.st, 0, c, 0, 0) + p.which];
+    const float s = stats[at(p.st, 0, c, 0, 0) + p.which];
+    next[p.nt.offset + c] = p.keep * running[p.rt.offset + c] + p.factor * s;
 }

@@ -4,49 +4,48 @@
 #include <string.h>
 
 #include "ops/op.h"
+#include "ops/walk.h"
 
 enum { X, Y = 0 };
 
-#define PIECE 512 /* quadruples of floats a workgroup handles at least */
+#define EACH 16 /* quadruples of floats for an invocation */
 
 static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
 {
     if (node->attr.activation == VKP_LEAKY_RELU && !(node->attr.slope >= 0))
-        return vkp_fail(VKP_SHAPE, "LeakyReLU cannot have the slope %g (its gradient is found from the sign of its result; "
-                        "use 0 or more)", (double)node->attr.slope);
+        return vkp_fail(VKP_SHAPE, "activation cannot be LeakyReLU of slope %g (its gradient is found from "
+                        "its result's sign; use 0 or more)", (double)node->attr.slope);
     out[Y] = node->in[X].shape;
     return VKP_OK;
 }
 
-/* One dispatch that sweeps tensors of one shape: count of them, the first written. */
-typedef struct sweep {
-    vkp_shader shader;
-    const vkp_tensor *tensors[3];
-    uint32_t count;
-    bool add;
-} sweep;
+static const vkp_shader shaders[2][2] = {
+    [VKP_FORWARD] = {VKP_SHADER_activation_forward, VKP_SHADER_activation_forward_texel},
+    [VKP_BACKWARD] = {VKP_SHADER_activation_backward, VKP_SHADER_activation_backward_texel},
+};
 
-static vkp_status record(vkp_program *p, const vkp_node *node, const sweep *s)
+/* Writes `result` from x (or y) and, in the backward direction, dy. */
+static vkp_status record(vkp_program *p, const vkp_node *node, const vkp_tensor *result, const vkp_tensor *x,
+                         const vkp_tensor *dy)
 {
     const vkp_device *device = vkp_program_device(p);
-    const vkp_shape x = s->tensors[0]->shape;
-    uint32_t chunk = vkp_pictures_per_binding(device, s->tensors, s->count), slope;
-    if (chunk > device->info.limits.group_count[1]) chunk = device->info.limits.group_count[1];
-    if (chunk > x.n) chunk = x.n;
-    const uint32_t quads = (uint32_t)(x.c * vkp_plane(s->tensors[0]) / 4);
-    uint32_t piece = PIECE;
-    while (vkp_groups(quads, piece) > device->info.limits.group_count[0]) piece *= 2;
+    const vkp_walk walk = vkp_walk_of(x, EACH);
+    const uint32_t chunk = vkp_walk_pictures(device, (const vkp_tensor *const[]){x, result, dy}, 3);
+    const bool add = dy && node->add[X];
+    uint32_t slope;
     memcpy(&slope, &node->attr.slope, sizeof slope);
-    for (uint32_t n = 0; n < x.n; n += chunk) {
-        const uint32_t count = chunk < x.n - n ? chunk : x.n - n;
-        vkp_dispatch d = {.shader = s->shader, .groups = {vkp_groups(quads, piece), count, 1},
-                          .spec = {node->attr.activation, slope, s->add}, .spec_count = 3};
-        for (uint32_t i = 0; i < s->count; i++) {
-            const vkp_tensor part = vkp_tensor_pictures(s->tensors[i], n, count);
-            vkp_bind(device, &d, &part, i ? VKP_READ : VKP_READ_WRITE);
-        }
-        vkp_push(&d, quads);
-        vkp_push(&d, piece);
+    for (uint32_t n = 0; n < x->shape.n; n += chunk) {
+        const uint32_t count = chunk < x->shape.n - n ? chunk : x->shape.n - n;
+        const vkp_tensor results = vkp_tensor_pictures(result, n, count);
+        const vkp_tensor xs = vkp_tensor_pictures(x, n, count);
+        const vkp_tensor dys = vkp_tensor_pictures(dy ? dy : x, n, count);
+        const bool texels = vkp_texels_fit(device, &xs, 4) && vkp_texels_fit(device, &dys, 4);
+        vkp_dispatch d = {.shader = shaders[dy != NULL][texels], .groups = {walk.groups, x->shape.c, count},
+                          .spec = {node->attr.activation, slope, add}, .spec_count = 3};
+        vkp_bind_quads(device, &d, &results, add ? VKP_READ_WRITE : VKP_WRITE, false);
+        vkp_bind_quads(device, &d, &xs, VKP_READ, texels);
+        if (dy) vkp_bind_quads(device, &d, &dys, VKP_READ, texels);
+        vkp_push_walk(&d, x, walk);
         VKP_TRY(vkp_program_dispatch(p, &d));
     }
     return VKP_OK;
@@ -54,17 +53,17 @@ static vkp_status record(vkp_program *p, const vkp_node *node, const sweep *s)
 
 static vkp_status forward(vkp_program *p, const vkp_node *node)
 {
-    return record(p, node, &(sweep){VKP_SHADER_activation_forward, {&node->out[Y], &node->in[X]}, 2, false});
+    return record(p, node, &node->out[Y], &node->in[X], NULL);
 }
 
 static vkp_status backward(vkp_program *p, const vkp_node *node)
 {
     if (!node->d_in[X].buffer) return VKP_OK;
-    return record(p, node, &(sweep){VKP_SHADER_activation_backward, {&node->d_in[X], &node->out[Y], &node->d_out[Y]}, 3,
-                                    node->add[X]});
+    return record(p, node, &node->d_in[X], &node->out[Y], &node->d_out[Y]);
 }
 
-static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT])
+static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
+                      double *const out[VKP_MAX_OUT])
 {
     const uint64_t count = vkp_shape_count(node->in[X].shape);
     for (uint64_t i = 0; i < count; i++) {
@@ -87,6 +86,7 @@ static const vkp_case cases[] = {
     {.in = {{2, 2, 40, 33}}, .attr = {.activation = VKP_RELU}},
     {.in = {{3, 67, 2, 3}}, .attr = {LEAKY}},
     {.in = {{1, 3, 5, 9}}, .attr = {.activation = VKP_LINEAR}},
+    {.in = {{2, 1, 260, 510}}, .attr = {LEAKY}}, /* more than a texel buffer must hold */
     {.in = {{4, 2, 320, 320}}, .attr = {.activation = VKP_TANH}, .large = true},
 };
 

@@ -8,15 +8,15 @@ enum { STATS, RUNNING_MEAN, RUNNING_VAR, NEXT_MEAN = 0, NEXT_VAR };
 
 static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
 {
-    const vkp_shape stats = node->in[STATS].shape, one = {1, stats.c, 1, 1};
+    const vkp_shape stats = node->in[STATS].shape, pair = {1, stats.c, 1, 2}, one = {1, stats.c, 1, 1};
     char text[48];
-    if (!vkp_shape_equal(stats, (vkp_shape){1, stats.c, 1, 2}) || !vkp_shape_equal(node->in[RUNNING_MEAN].shape, one) ||
+    if (!vkp_shape_equal(stats, pair) || !vkp_shape_equal(node->in[RUNNING_MEAN].shape, one) ||
         !vkp_shape_equal(node->in[RUNNING_VAR].shape, one))
-        return vkp_fail(VKP_SHAPE, "running statistics cannot take those of %s (they are not one batch's, a mean and a "
-                        "variance a channel; check the sizes)", vkp_shape_text(stats, text));
+        return vkp_fail(VKP_SHAPE, "running_stats cannot take statistics of %s (it needs a mean and a "
+                        "variance for each of its channels; check the sizes)", vkp_shape_text(stats, text));
     if (!(node->attr.scale >= 2))
-        return vkp_fail(VKP_SHAPE, "batch normalization over %g values a channel is not possible in training (a variance "
-                        "needs two; use a larger batch or size)", (double)node->attr.scale);
+        return vkp_fail(VKP_SHAPE, "running_stats of %g values a channel is not possible (a variance needs "
+                        "two; use a larger batch or size)", (double)node->attr.scale);
     out[NEXT_MEAN] = out[NEXT_VAR] = one;
     return VKP_OK;
 }
@@ -43,12 +43,13 @@ static vkp_status forward(vkp_program *p, const vkp_node *node)
     return VKP_OK;
 }
 
-static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT])
+static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
+                      double *const out[VKP_MAX_OUT])
 {
-    const double momentum = (double)node->attr.momentum;
+    const double momentum = (double)node->attr.momentum, factor = momentum * unbiased(&node->attr);
     for (uint32_t c = 0; c < node->in[STATS].shape.c; c++) {
         out[NEXT_MEAN][c] = (1 - momentum) * in[RUNNING_MEAN][c] + momentum * in[STATS][2 * c];
-        out[NEXT_VAR][c] = (1 - momentum) * in[RUNNING_VAR][c] + momentum * in[STATS][2 * c + 1] * unbiased(&node->attr);
+        out[NEXT_VAR][c] = (1 - momentum) * in[RUNNING_VAR][c] + factor * in[STATS][2 * c + 1];
     }
 }
 
