@@ -29,13 +29,15 @@ static void start(flat *f, bool narrow)
     assert_ok(vkp_program_create(test_device, &f->program));
 }
 
-static float *add(flat *f, vkp_shape shape, vkp_tensor *tensor)
+/* Adds a tensor that starts `offset` floats into its buffer; returns where its values lie. */
+static float *add(flat *f, vkp_shape shape, uint32_t offset, vkp_tensor *tensor)
 {
     vkp_buffer *b = &f->buffers[f->count++];
     *tensor = vkp_tensor_packed(0, shape);
-    assert_ok(vkp_buffer_create(test_device, vkp_shape_count(shape) * sizeof(float), VKP_MEMORY_HOST, "flat", b));
+    assert_ok(vkp_buffer_create(test_device, (offset + vkp_shape_count(shape)) * sizeof(float), VKP_MEMORY_HOST, "flat", b));
     assert_ok(vkp_program_external(f->program, b, 0, b->bytes, "flat", &tensor->buffer));
-    return b->mapped;
+    tensor->offset = offset;
+    return (float *)b->mapped + offset;
 }
 
 static void end(flat *f)
@@ -48,16 +50,16 @@ static void end(flat *f)
 
 static float uniform(uint64_t stream, uint64_t i) { return 2 * vkp_random_float(7, stream, i) - 1; }
 
-static void steps_in_place(bool narrow)
+static void steps_in_place(bool narrow, uint32_t offset)
 {
     const double lr = 0.002, beta1 = 0.5, beta2 = 0.999, eps = 1e-8;
     flat f;
     start(&f, narrow);
     vkp_node node = {.op = &vkp_op_adam};
     const vkp_shape shape = {1, 1, 1, COUNT};
-    float *p = add(&f, shape, &node.in[VKP_ADAM_P]), *g = add(&f, shape, &node.in[VKP_ADAM_G]);
-    float *state = add(&f, (vkp_shape){1, 1, COUNT, 2}, &node.in[VKP_ADAM_STATE]);
-    float *hyper = add(&f, (vkp_shape){1, 1, 1, VKP_ADAM_HYPER}, &node.in[VKP_ADAM_HYPER_IN]);
+    float *p = add(&f, shape, offset, &node.in[VKP_ADAM_P]), *g = add(&f, shape, 0, &node.in[VKP_ADAM_G]);
+    float *state = add(&f, (vkp_shape){1, 1, COUNT, 2}, 2 * offset, &node.in[VKP_ADAM_STATE]);
+    float *hyper = add(&f, (vkp_shape){1, 1, 1, VKP_ADAM_HYPER}, offset, &node.in[VKP_ADAM_HYPER_IN]);
     node.out[VKP_ADAM_P_OUT] = node.in[VKP_ADAM_P];
     node.out[VKP_ADAM_STATE_OUT] = node.in[VKP_ADAM_STATE];
     assert_ok(node.op->forward(f.program, &node));
@@ -88,8 +90,9 @@ static void steps_in_place(bool narrow)
 static void adam_steps(void **state)
 {
     (void)state;
-    steps_in_place(false);
-    steps_in_place(true);
+    steps_in_place(false, 0);
+    steps_in_place(false, 1); /* no quadruples */
+    steps_in_place(true, 0);
 }
 
 /* Runs continue the counter: the numbers do not show where they were cut. */
@@ -99,8 +102,8 @@ static void init_in_runs(void **state)
     flat f;
     start(&f, true);
     vkp_node node = {.op = &vkp_op_init_uniform, .attr = {.scale = 0.3f}};
-    vkp_init_key(5, vkp_random_stream(VKP_RANDOM_INIT, 3), add(&f, (vkp_shape){1, 1, 1, VKP_INIT_KEY}, &node.in[0]));
-    const float *y = add(&f, (vkp_shape){17, 1, 1, 59}, &node.in[1]);
+    vkp_init_key(5, vkp_random_stream(VKP_RANDOM_INIT, 3), add(&f, (vkp_shape){1, 1, 1, VKP_INIT_KEY}, 3, &node.in[0]));
+    const float *y = add(&f, (vkp_shape){17, 1, 1, 59}, 5, &node.in[1]);
     node.out[0] = node.in[1];
     assert_ok(node.op->forward(f.program, &node));
     assert_true(vkp_program_dispatch_count(f.program) > 1);

@@ -55,11 +55,14 @@ static vkp_status forward(vkp_program *program, const vkp_node *node)
         const vkp_tensor state = vkp_flat_part(&node->out[VKP_ADAM_STATE_OUT], 2 * start, 2 * count);
         VKP_TRY(copy_unless_same(program, &p_in, &p));
         VKP_TRY(copy_unless_same(program, &state_in, &state));
-        vkp_dispatch d = {.shader = VKP_SHADER_adam, .groups = {vkp_flat_groups(device, count, 4), 1, 1}};
+        const bool aligned = p.offset % 4 == 0 && g.offset % 4 == 0 && state.offset % 4 == 0;
+        vkp_dispatch d = {.shader = VKP_SHADER_adam,
+                          .groups = {vkp_flat_groups(device, ((uint64_t)count + 3) / 4, 2), 1, 1}};
         vkp_bind(device, &d, &p, VKP_READ_WRITE);
         vkp_bind(device, &d, &g, VKP_READ);
         vkp_bind(device, &d, &state, VKP_READ_WRITE);
         vkp_bind(device, &d, &node->in[VKP_ADAM_HYPER_IN], VKP_READ);
+        vkp_push(&d, aligned ? count / 4 : 0);
         vkp_push(&d, count);
         vkp_push(&d, d.groups[0] * 64);
         VKP_TRY(vkp_program_dispatch(program, &d));

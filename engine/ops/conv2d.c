@@ -110,6 +110,18 @@ static const vkp_case cases[] = {
     {.in = CONV(1, 32, 4, 9, 64, 3), .attr = UP(2)},
     {.in = CONV(1, 3, 4, 5, 2, 3), .attr = UP(3)},
     {.in = CONV(1, 2, 4, 5, 3, 5), .attr = {.kernel = 5, .stride = 1, .padding = 2, .upsample = 2}},
+    /* The networks' layers at 320x320, batch 4. */
+    {.in = CONV(4, 1, 320, 320, 32, 5), .attr = SAME(5), .large = true},
+    {.in = CONV(4, 32, 80, 80, 64, 3), .attr = SAME(3), .large = true},
+    {.in = CONV(4, 64, 40, 40, 128, 3), .attr = SAME(3), .large = true},
+    {.in = CONV(4, 128, 20, 20, 256, 3), .attr = SAME(3), .large = true},
+    {.in = CONV(4, 256, 20, 20, 128, 3), .attr = UP(2), .large = true},
+    {.in = CONV(4, 256, 40, 40, 64, 3), .attr = UP(2), .large = true},
+    {.in = CONV(4, 128, 80, 80, 32, 3), .attr = UP(4), .large = true},
+    {.in = CONV(4, 64, 320, 320, 2, 5), .attr = SAME(5), .large = true},
+    {.in = CONV(4, 3, 320, 320, 16, 5), .attr = SAME(5), .large = true},
+    {.in = CONV(4, 16, 80, 80, 32, 3), .attr = SAME(3), .large = true},
+    {.in = CONV(4, 32, 80, 80, 32, 3), .attr = SAME(3), .large = true},
 };
 
 const vkp_op vkp_op_conv2d = {

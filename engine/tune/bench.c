@@ -1,0 +1,271 @@
+#include "tune/bench.h"
+
+#include <stdlib.h>
+
+#include "base/random.h"
+#include "ops/moves.h"
+
+#define MAX_TENSORS (2 * (VKP_MAX_IN + VKP_MAX_OUT))
+
+/* A program on buffers of its own: planned ones would share memory with scratch that other runs overwrite. */
+typedef struct bench {
+    vkp_device *device;
+    vkp_program *program;
+    vkp_arena arena;
+    vkp_buffer buffers[MAX_TENSORS];
+    uint32_t count;
+} bench;
+
+static vkp_status no_memory(void)
+{
+    return vkp_fail(VKP_MEMORY, "no memory for a benchmark (host memory ran out; close other programs)");
+}
+
+static void bench_destroy(bench *b)
+{
+    vkp_program_destroy(b->program);
+    vkp_arena_destroy(b->device, &b->arena);
+    for (uint32_t i = 0; i < b->count; i++) vkp_buffer_destroy(b->device, &b->buffers[i]);
+}
+
+/* Adds a tensor; *layout comes without a buffer and leaves with one. */
+static vkp_status add_tensor(bench *b, const char *name, vkp_tensor *layout)
+{
+    vkp_buffer *buffer = &b->buffers[b->count];
+    VKP_TRY(vkp_buffer_create(b->device, vkp_extent(layout) * sizeof(float), VKP_MEMORY_DEVICE, name, buffer));
+    b->count++;
+    return vkp_program_external(b->program, buffer, 0, buffer->bytes, name, &layout->buffer);
+}
+
+/* Writes the tensor that was added last: dense values, or random ones where there are none. */
+static vkp_status write_tensor(bench *b, const vkp_tensor *t, const float *dense, float low, float high)
+{
+    const vkp_buffer *buffer = &b->buffers[b->count - 1];
+    float *data = calloc(buffer->bytes, 1);
+    if (!data) return no_memory();
+    const uint64_t rows = (uint64_t)t->shape.n * t->shape.c * t->shape.h;
+    for (uint64_t row = 0, i = 0; row < rows; row++)
+        for (uint32_t x = 0; x < t->shape.w; x++, i++)
+            data[row * t->pitch + x] =
+                dense ? dense[i] : low + (high - low) * vkp_random_float(b->count, VKP_RANDOM_TEST, i);
+    const vkp_status status = vkp_buffer_write(b->device, buffer, 0, data, buffer->bytes);
+    free(data);
+    return status;
+}
+
+static bool has_gradient(vkp_role role) { return role == VKP_ACTIVATION || role == VKP_PARAMETER; }
+
+static vkp_tensor layout_of(vkp_role role, vkp_shape shape)
+{
+    const bool padded = role == VKP_ACTIVATION || role == VKP_CONSTANT;
+    return padded ? vkp_tensor_activation(0, shape) : vkp_tensor_packed(0, shape);
+}
+
+static vkp_status add_input(bench *b, vkp_node *node, const vkp_case *c, uint32_t i)
+{
+    const vkp_place *place = &node->op->in[i];
+    float low = place->low, high = place->high;
+    if (low == 0 && high == 0) low = c->low, high = c->high;
+    if (low == 0 && high == 0) low = -1, high = 1;
+    VKP_TRY(add_tensor(b, place->name, &node->in[i]));
+    float *values = node->op->fill ? calloc(vkp_shape_count(c->in[i]), sizeof *values) : NULL;
+    if (node->op->fill && !values) return no_memory();
+    const bool filled = node->op->fill && node->op->fill(node, i, values);
+    const vkp_status status = write_tensor(b, &node->in[i], filled ? values : NULL, low, high);
+    free(values);
+    return status;
+}
+
+static vkp_status add_outputs(bench *b, vkp_node *node, vkp_direction direction)
+{
+    const vkp_op *op = node->op;
+    vkp_shape shapes[VKP_MAX_OUT] = {0};
+    VKP_TRY(op->shape(node, shapes));
+    for (uint32_t i = 0; i < VKP_MAX_OUT; i++) {
+        if (op->out[i].role == VKP_NONE || !shapes[i].n) continue;
+        node->out[i] = layout_of(op->out[i].role, shapes[i]);
+        VKP_TRY(add_tensor(b, op->out[i].name, &node->out[i]));
+        if (direction == VKP_FORWARD || !has_gradient(op->out[i].role)) continue;
+        node->d_out[i] = layout_of(op->out[i].role, shapes[i]);
+        VKP_TRY(add_tensor(b, "d_out", &node->d_out[i]));
+        VKP_TRY(write_tensor(b, &node->d_out[i], NULL, -1, 1));
+    }
+    return VKP_OK;
+}
+
+static vkp_status add_tensors(bench *b, vkp_node *node, const vkp_case *c, vkp_direction direction)
+{
+    const vkp_op *op = node->op;
+    /* All layouts first: op->fill may look at any of them. */
+    for (uint32_t i = 0; i < VKP_MAX_IN; i++)
+        if (op->in[i].role != VKP_NONE && c->in[i].n) node->in[i] = layout_of(op->in[i].role, c->in[i]);
+    for (uint32_t i = 0; i < VKP_MAX_IN; i++)
+        if (node->in[i].shape.n) VKP_TRY(add_input(b, node, c, i));
+    VKP_TRY(add_outputs(b, node, direction));
+    for (uint32_t i = 0; i < VKP_MAX_IN && direction == VKP_BACKWARD; i++) {
+        if (!node->in[i].shape.n || !has_gradient(op->in[i].role)) continue;
+        node->d_in[i] = layout_of(op->in[i].role, c->in[i]);
+        VKP_TRY(add_tensor(b, "d_in", &node->d_in[i]));
+    }
+    return VKP_OK;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static vkp_status keep_run(vkp_bench_result *r, const vkp_profile_row *rows, size_t count, double total)
+{
+    if (!r->dispatches) r->dispatches = calloc(count ? count : 1, sizeof *r->dispatches);
+    if (!r->dispatches) return no_memory();
+    for (size_t i = 0; i < count; i++)
+        r->dispatches[i] = (vkp_bench_dispatch){rows[i].shader, rows[i].milliseconds, rows[i].flop};
+    r->dispatch_count = count;
+    r->min_ms = total;
+    return VKP_OK;
+}
+
+/* Profiles a section `runs` times; `totals` has room for as many. */
+static vkp_status time_runs(vkp_program *program, uint32_t section, double *totals, uint32_t runs, vkp_bench_result *r)
+{
+    for (uint32_t run = 0; run < runs; run++) {
+        vkp_profile_row *rows;
+        size_t count;
+        VKP_TRY(vkp_program_profile(program, section, 1, &rows, &count));
+        totals[run] = 0;
+        for (size_t i = 0; i < count; i++) totals[run] += rows[i].milliseconds;
+        const vkp_status status = !run || totals[run] < r->min_ms ? keep_run(r, rows, count, totals[run]) : VKP_OK;
+        free(rows);
+        VKP_TRY(status);
+    }
+    qsort(totals, runs, sizeof *totals, by_value);
+    r->median_ms = (totals[(runs - 1) / 2] + totals[runs / 2]) / 2;
+    return VKP_OK;
+}
+
+/* Builds the program, runs all of it once, and times the section. */
+static vkp_status build_and_time(bench *b, uint32_t section, uint32_t runs, vkp_bench_result *r)
+{
+    VKP_TRY(vkp_program_build(b->program, &b->arena));
+    VKP_TRY(vkp_program_run(b->program, 0, section + 1));
+    double *totals = calloc(runs, sizeof *totals);
+    if (!totals) return no_memory();
+    const vkp_status status = time_runs(b->program, section, totals, runs, r);
+    free(totals);
+    if (status != VKP_OK) vkp_bench_free(r);
+    return status;
+}
+
+static vkp_status bench_node(bench *b, vkp_node *node, const vkp_case *c, vkp_direction direction, uint32_t runs,
+                             vkp_bench_result *r)
+{
+    uint32_t section = 0;
+    VKP_TRY(vkp_program_create(b->device, &b->program));
+    VKP_TRY(add_tensors(b, node, c, direction));
+    vkp_program_label(b->program, node->op->name);
+    VKP_TRY(node->op->forward(b->program, node));
+    if (direction == VKP_BACKWARD) {
+        VKP_TRY(vkp_program_section(b->program, &section));
+        VKP_TRY(node->op->backward(b->program, node));
+    }
+    r->flop = node->op->flop ? node->op->flop(node, direction) : 0;
+    for (uint32_t i = 0; i < b->count; i++) r->bytes += b->buffers[i].bytes;
+    return build_and_time(b, section, runs ? runs : 1, r);
+}
+
+vkp_status vkp_bench_op(vkp_device *device, const vkp_op *op, const vkp_case *c, vkp_direction direction, uint32_t runs,
+                        vkp_bench_result *result)
+{
+    if (direction == VKP_BACKWARD && !op->backward)
+        return vkp_fail(VKP_USAGE, "%s has no backward pass (nothing it reads has a gradient; time its forward pass)",
+                        op->name);
+    bench b = {.device = device};
+    vkp_node node = {.op = op, .attr = c->attr};
+    *result = (vkp_bench_result){0};
+    const vkp_status status = bench_node(&b, &node, c, direction, runs, result);
+    bench_destroy(&b);
+    return status;
+}
+
+void vkp_bench_free(vkp_bench_result *result)
+{
+    free(result->dispatches);
+    *result = (vkp_bench_result){0};
+}
+
+enum { PEAK_GROUPS = 4096, PEAK_UNROLL = 16, PEAK_RUNS = 10 };
+
+/* The best of some runs with `width` accumulators, each long enough (10 ms) that starting it does not count. */
+static vkp_status fma_rate(bench *b, uint32_t width, double *rate)
+{
+    vkp_tensor y = vkp_tensor_packed(0, (vkp_shape){1, 1, 1, PEAK_GROUPS * 64});
+    vkp_tensor work = vkp_tensor_packed(0, (vkp_shape){1, 1, 1, 4});
+    vkp_dispatch d = {.shader = VKP_SHADER_peak_fma, .spec = {width}, .spec_count = 1, .groups = {PEAK_GROUPS, 1, 1}};
+    VKP_TRY(vkp_program_create(b->device, &b->program));
+    VKP_TRY(add_tensor(b, "sums", &y));
+    VKP_TRY(add_tensor(b, "work", &work));
+    vkp_bind(b->device, &d, &y, VKP_WRITE);
+    vkp_bind(b->device, &d, &work, VKP_READ);
+    vkp_program_label(b->program, "peak of multiply-adds");
+    VKP_TRY(vkp_program_dispatch(b->program, &d));
+    vkp_bench_result r = {0};
+    for (float turns = 1; r.min_ms < 10 && turns < 1e6f; turns *= 4) {
+        const float values[4] = {turns, 0.999f, 0.001f};
+        vkp_bench_free(&r);
+        VKP_TRY(write_tensor(b, &work, values, 0, 0));
+        VKP_TRY(build_and_time(b, 0, PEAK_RUNS, &r));
+        const double flop = 2.0 * 4 * width * PEAK_UNROLL * turns * PEAK_GROUPS * 64;
+        if (r.min_ms > 0) *rate = flop / r.min_ms * 1e3;
+    }
+    vkp_bench_free(&r);
+    return VKP_OK;
+}
+
+static vkp_status texel_copy(vkp_program *program, const vkp_tensor *from, const vkp_tensor *to)
+{
+    const vkp_device *device = vkp_program_device(program);
+    const uint32_t quads = (uint32_t)(vkp_extent(from) / 4);
+    vkp_dispatch d = {.shader = VKP_SHADER_peak_copy, .groups = {vkp_flat_groups(device, quads, 4), 1, 1}};
+    vkp_bind(device, &d, to, VKP_WRITE);
+    vkp_bind_texels(device, &d, from, VK_FORMAT_R32G32B32A32_SFLOAT, 4);
+    vkp_push(&d, quads);
+    vkp_push(&d, d.groups[0] * 64);
+    return vkp_program_dispatch(program, &d);
+}
+
+/* Bytes a second of a copy; 0 where the device cannot do it through texels. */
+static vkp_status copy_rate(bench *b, bool texels, double *rate)
+{
+    vkp_tensor from = vkp_tensor_packed(0, (vkp_shape){1, 30, 1024, 1024}), to = from;
+    if (texels && !vkp_texels_fit(b->device, &from, 4)) return VKP_OK;
+    vkp_bench_result r = {0};
+    VKP_TRY(vkp_program_create(b->device, &b->program));
+    VKP_TRY(add_tensor(b, "source", &from));
+    VKP_TRY(vkp_buffer_clear(b->device, &b->buffers[0]));
+    VKP_TRY(add_tensor(b, "copy", &to));
+    vkp_program_label(b->program, "peak of copying");
+    VKP_TRY(texels ? texel_copy(b->program, &from, &to) : vkp_copy(b->program, &from, &to, false));
+    VKP_TRY(build_and_time(b, 0, PEAK_RUNS, &r));
+    if (r.min_ms > 0) *rate = 2.0 * (double)vkp_extent(&from) * sizeof(float) / r.min_ms * 1e3;
+    vkp_bench_free(&r);
+    return VKP_OK;
+}
+
+vkp_status vkp_bench_peak(vkp_device *device, vkp_peak *peak)
+{
+    /* How many accumulators fit the registers differs from device to device; 3 suit 16 registers of a CPU. */
+    static const uint32_t widths[] = {2, 3, 4, 8};
+    *peak = (vkp_peak){0};
+    for (int i = 0; i < 6; i++) {
+        bench b = {.device = device};
+        double rate = 0;
+        double *best = i < 4 ? &peak->flop_per_second : &peak->bytes_per_second;
+        const vkp_status status = i < 4 ? fma_rate(&b, widths[i], &rate) : copy_rate(&b, i == 5, &rate);
+        bench_destroy(&b);
+        VKP_TRY(status);
+        if (rate > *best) *best = rate;
+    }
+    return VKP_OK;
+}
