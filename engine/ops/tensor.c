@@ -93,6 +93,12 @@ void vkp_bind_texels(const vkp_device *device, vkp_dispatch *d, const vkp_tensor
     bind(d, t, VKP_READ, format, device->info.limits.texel_align, lanes);
 }
 
+void vkp_bind_quads(const vkp_device *device, vkp_dispatch *d, const vkp_tensor *t, vkp_access access, bool texels)
+{
+    if (texels) bind(d, t, access, VK_FORMAT_R32G32B32A32_SFLOAT, device->info.limits.texel_align, 4);
+    else bind(d, t, access, VK_FORMAT_UNDEFINED, device->info.limits.storage_align, 4);
+}
+
 bool vkp_texels_fit(const vkp_device *device, const vkp_tensor *t, uint32_t lanes)
 {
     const uint64_t slack = device->info.limits.texel_align / sizeof(float);

@@ -69,6 +69,11 @@ void vkp_bind_texels(const vkp_device *device, vkp_dispatch *dispatch, const vkp
 /* Whether the device allows that binding. */
 bool vkp_texels_fit(const vkp_device *device, const vkp_tensor *tensor, uint32_t lanes);
 
+/* The same for shaders that read quads of floats (shaders/quads.glsl), through a texel buffer or a storage
+ * buffer: offset, strides and pitch arrive in quads either way. */
+void vkp_bind_quads(const vkp_device *device, vkp_dispatch *dispatch, const vkp_tensor *tensor, vkp_access access,
+                    bool texels);
+
 /* Adds a 32-bit word, or a float, to the dispatch's push constants. */
 void vkp_push(vkp_dispatch *dispatch, uint32_t word);
 void vkp_push_float(vkp_dispatch *dispatch, float value);
