@@ -29,6 +29,10 @@ VKP_MUST_USE vkp_status vkp_conv2d_direct_weight_grad(vkp_program *program, cons
 static inline uint32_t vkp_conv_classes(uint32_t upsample) { return upsample == 2 ? 4 : 9; }
 VKP_MUST_USE vkp_status vkp_conv2d_class_sums(vkp_program *program, const vkp_node *node, vkp_tensor *planes);
 
+/* The weight gradient of stride 1, "same" padding and kernel 1, 3 or 5, by subgroups whose lanes hold channels. */
+bool vkp_conv2d_lanes_weight_grad_fits(const vkp_device *device, const vkp_node *node);
+VKP_MUST_USE vkp_status vkp_conv2d_lanes_weight_grad(vkp_program *program, const vkp_node *node);
+
 /* Sums each channel of x (n,c,h,w) into sum (1,c,1,1), adding to it with `add`. */
 VKP_MUST_USE vkp_status vkp_channel_sum(vkp_program *program, const vkp_tensor *x, const vkp_tensor *sum, bool add);
 
