@@ -33,6 +33,8 @@ static const vkp_variant input_grad_variants[] = {
     {"direct", always, vkp_conv2d_direct_input_grad},
 };
 static const vkp_variant weight_grad_variants[] = {
+    {"lanes", vkp_conv2d_lanes_weight_grad_fits, vkp_conv2d_lanes_weight_grad},
+    {"phases", vkp_conv2d_phases_weight_grad_fits, vkp_conv2d_phases_weight_grad},
     {"direct", always, vkp_conv2d_direct_weight_grad},
 };
 #define COUNT(list) (sizeof(list) / sizeof *(list))

@@ -15,6 +15,14 @@ VKP_MUST_USE vkp_status vkp_conv2d_direct_forward(vkp_program *program, const vk
 VKP_MUST_USE vkp_status vkp_conv2d_direct_input_grad(vkp_program *program, const vkp_node *node);
 VKP_MUST_USE vkp_status vkp_conv2d_direct_weight_grad(vkp_program *program, const vkp_node *node);
 
+/* The weight gradient of stride 1, "same" padding and kernel 1, 3 or 5, by subgroups whose lanes hold channels. */
+bool vkp_conv2d_lanes_weight_grad_fits(const vkp_device *device, const vkp_node *node);
+VKP_MUST_USE vkp_status vkp_conv2d_lanes_weight_grad(vkp_program *program, const vkp_node *node);
+
+/* The same after nearest upsampling by 2 or 4, kernel 3, at the low resolution. */
+bool vkp_conv2d_phases_weight_grad_fits(const vkp_device *device, const vkp_node *node);
+VKP_MUST_USE vkp_status vkp_conv2d_phases_weight_grad(vkp_program *program, const vkp_node *node);
+
 /* Sums each channel of x (n,c,h,w) into sum (1,c,1,1), adding to it with `add`. */
 VKP_MUST_USE vkp_status vkp_channel_sum(vkp_program *program, const vkp_tensor *x, const vkp_tensor *sum, bool add);
 

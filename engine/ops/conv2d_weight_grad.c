@@ -1,0 +1,235 @@
+/* The weight gradient of convolutions with stride 1, for devices that shuffle within a subgroup: partial
+ * results in registers over parts of the batch, then their sum in a fixed order. How many parts there are
+ * follows from the shapes and the device, so that two runs agree to the bit. */
+#include "ops/conv2d.h"
+
+/* What one workgroup does. G is the operand whose channels lie over the lanes, H the other one. */
+typedef struct tiling {
+    bool swapped;         /* G is the input, H the output gradient */
+    uint32_t channels;    /* of H a group */
+    uint32_t per_lane;    /* channels of G a lane */
+    uint32_t quads, rows; /* of a tile: width in quads of pixels, height */
+} tiling;
+
+/* How a batch is divided: into chunks of pictures by what a binding holds, a dispatch each, and those into
+ * parts, a partial result each. */
+typedef struct division {
+    uint32_t g_blocks, h_blocks; /* workgroups by channels */
+    uint32_t tile_rows;          /* of a picture */
+    uint32_t pictures, chunks;   /* of a chunk; in all */
+    uint32_t parts, rows_a_part; /* of a chunk; rows of tiles */
+    bool texels;
+} division;
+
+static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
+static uint32_t whole(uint32_t items, uint32_t size) { return (items + size - 1) / size; }
+
+/* Cycles that a core which runs all lanes at once needs, as measured on llvmpipe: for four values fetched a
+ * lane, for a shuffle, for a multiplication with its addition. */
+static const double FETCH = 20, SHUFFLE = 2.5, PRODUCT = 0.5;
+#define MOST_SUMS 144u     /* in registers: more of them spill */
+#define MOST_PRODUCTS 4096u /* of a tile, since they are unrolled */
+
+typedef double tile_cost(const tiling *t, uint32_t lanes, const vkp_node *node);
+
+static double lanes_cost(const tiling *t, uint32_t lanes, const vkp_node *node)
+{
+    const uint32_t kernel = node->attr.kernel, taps = kernel * kernel;
+    const uint32_t high = t->rows + kernel - 1, wide = t->quads + (kernel > 1 ? 2 : 0);
+    const double fetches = whole(t->channels * high * wide, lanes) + t->per_lane * t->rows * t->quads;
+    const double shuffles = t->channels * high * (t->quads * 4.0 + kernel - 1);
+    const uint32_t sums = t->channels * t->per_lane * taps, products = sums * t->rows * t->quads * 4;
+    if (sums > MOST_SUMS || products > MOST_PRODUCTS) return 0;
+    return FETCH * fetches + SHUFFLE * shuffles + PRODUCT * products + sums;
+}
+
+static double phases_cost(const tiling *t, uint32_t lanes, const vkp_node *node)
+{
+    const double planes = vkp_conv_upsample(node) == 2 ? 8.0 / 3 : 3;
+    const double values = (double)t->channels * t->rows * (t->quads * 4 + 2);
+    const double fetches = whole(t->channels * (t->quads + 2), lanes) * (t->rows + 1) +
+                           planes * t->per_lane * t->rows * t->quads;
+    const uint32_t sums = 3 * t->channels * t->per_lane, products = sums * t->rows * t->quads * 4;
+    if (t->swapped || sums > MOST_SUMS || products > MOST_PRODUCTS) return 0;
+    return FETCH * fetches + (SHUFFLE + PRODUCT) * values + PRODUCT * products + sums;
+}
+
+static uint32_t g_channels(const tiling *t, const vkp_node *node)
+{
+    return t->swapped ? node->in[VKP_CONV_X].shape.c : node->out[VKP_CONV_Y].shape.c;
+}
+
+static uint32_t h_channels(const tiling *t, const vkp_node *node)
+{
+    return t->swapped ? node->out[VKP_CONV_Y].shape.c : node->in[VKP_CONV_X].shape.c;
+}
+
+/* The tiling that should take the least time. */
+static tiling choose(uint32_t lanes, const vkp_node *node, tile_cost *cost)
+{
+    const vkp_shape x = node->in[VKP_CONV_X].shape;
+    tiling best = {0};
+    double lowest = 0;
+    for (uint32_t i = 0; i < 2 * 16 * 8 * 5 * 4; i++) {
+        const tiling t = {.swapped = i % 2, .channels = 1 + i / 2 % 16, .per_lane = 1 + i / 32 % 8,
+                          .quads = 1 + i / 256 % 5, .rows = 1 + i / 1280};
+        const double tiles = (double)whole(vkp_pitch(x.w) / 4, t.quads) * whole(x.h, t.rows);
+        const double blocks = (double)whole(g_channels(&t, node), lanes * t.per_lane) *
+                              whole(h_channels(&t, node), t.channels);
+        const double c = tiles * blocks * cost(&t, lanes, node);
+        if (c <= 0 || (lowest > 0 && c >= lowest)) continue;
+        lowest = c;
+        best = t;
+    }
+    return best;
+}
+
+/* `g` is the gradient as the shader reads it. */
+static division divide(const vkp_device *device, const vkp_node *node, const tiling *t, const vkp_tensor *gradient)
+{
+    const vkp_tensor *x = &node->in[VKP_CONV_X];
+    const uint32_t lanes = device->info.limits.subgroup_size;
+    division d = {.g_blocks = whole(g_channels(t, node), lanes * t->per_lane),
+                  .h_blocks = whole(h_channels(t, node), t->channels),
+                  .tile_rows = whole(x->shape.h, t->rows)};
+    d.pictures = least(vkp_pictures_per_binding(device, (const vkp_tensor *const[]){x, gradient}, 2), x->shape.n);
+    d.chunks = whole(x->shape.n, d.pictures);
+    /* Groups enough to fill the device, and no more partial results than that takes. */
+    const uint32_t rows = d.tile_rows * d.pictures;
+    const uint32_t wanted = least(whole(whole(32 * lanes, d.g_blocks * d.h_blocks), d.chunks), rows);
+    d.rows_a_part = whole(rows, wanted);
+    d.parts = whole(rows, d.rows_a_part);
+    const vkp_tensor some_x = vkp_tensor_pictures(x, 0, d.pictures);
+    const vkp_tensor some_g = vkp_tensor_pictures(gradient, 0, d.pictures);
+    d.texels = vkp_texels_fit(device, &some_x, 4) && vkp_texels_fit(device, &some_g, 4);
+    return d;
+}
+
+static vkp_status new_parts(vkp_program *p, const vkp_node *node, uint32_t count, vkp_tensor *parts)
+{
+    const uint32_t weights = (uint32_t)vkp_shape_count(node->d_in[VKP_CONV_WEIGHT].shape);
+    return vkp_tensor_new(p, (vkp_shape){count, 1, 1, weights}, "weight gradient parts", parts);
+}
+
+static vkp_status reduce(vkp_program *p, const vkp_node *node, const vkp_tensor *parts)
+{
+    const vkp_device *device = vkp_program_device(p);
+    const vkp_tensor *dw = &node->d_in[VKP_CONV_WEIGHT];
+    const uint32_t weights = (uint32_t)vkp_shape_count(dw->shape);
+    vkp_dispatch d = {.shader = VKP_SHADER_conv2d_weight_grad_reduce, .groups = {vkp_groups(weights, 4 * 64), 1, 1},
+                      .spec = {node->add[VKP_CONV_WEIGHT]}, .spec_count = 1};
+    vkp_bind(device, &d, dw, VKP_READ_WRITE);
+    vkp_bind_quads(device, &d, parts, VKP_READ, false);
+    vkp_push(&d, parts->shape.n);
+    vkp_push(&d, weights);
+    return vkp_program_dispatch(p, &d);
+}
+
+static void push_words(vkp_dispatch *d, const uint32_t *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) vkp_push(d, words[i]);
+}
+
+static double flop(const vkp_node *node, uint32_t pictures)
+{
+    const vkp_shape y = node->out[VKP_CONV_Y].shape;
+    return 2.0 * pictures * y.c * y.h * y.w * node->in[VKP_CONV_X].shape.c * node->attr.kernel * node->attr.kernel;
+}
+
+bool vkp_conv2d_lanes_weight_grad_fits(const vkp_device *device, const vkp_node *node)
+{
+    const vkp_limits *l = &device->info.limits;
+    const vkp_attr *a = &node->attr;
+    return l->shuffle && l->subgroup_size <= l->group_size[0] && a->stride == 1 && vkp_conv_upsample(node) == 1 &&
+           a->padding == a->kernel / 2 && a->kernel % 2 == 1 && a->kernel <= 5;
+}
+
+vkp_status vkp_conv2d_lanes_weight_grad(vkp_program *p, const vkp_node *node)
+{
+    const vkp_device *device = vkp_program_device(p);
+    const uint32_t lanes = device->info.limits.subgroup_size, kernel = node->attr.kernel, taps = kernel * kernel;
+    const vkp_shape x = node->in[VKP_CONV_X].shape;
+    const tiling t = choose(lanes, node, lanes_cost);
+    const division v = divide(device, node, &t, &node->d_out[VKP_CONV_Y]);
+    vkp_tensor parts;
+    VKP_TRY(new_parts(p, node, v.chunks * v.parts, &parts));
+    for (uint32_t chunk = 0; chunk < v.chunks; chunk++) {
+        const uint32_t n = chunk * v.pictures, count = least(v.pictures, x.n - n);
+        const vkp_tensor xs = vkp_tensor_pictures(&node->in[VKP_CONV_X], n, count);
+        const vkp_tensor dys = vkp_tensor_pictures(&node->d_out[VKP_CONV_Y], n, count);
+        vkp_dispatch d = {
+            .shader = v.texels ? VKP_SHADER_conv2d_weight_grad_lanes_texel : VKP_SHADER_conv2d_weight_grad_lanes,
+            .groups = {v.g_blocks, v.h_blocks, v.parts},
+            .spec = {lanes, kernel, t.channels, t.per_lane, t.quads, t.rows, t.swapped}, .spec_count = 7,
+            .subgroup_size = lanes, .flop = flop(node, count)};
+        vkp_bind(device, &d, &parts, VKP_WRITE);
+        vkp_bind_quads(device, &d, t.swapped ? &dys : &xs, VKP_READ, v.texels);
+        vkp_bind_quads(device, &d, t.swapped ? &xs : &dys, VKP_READ, v.texels);
+        const uint32_t words[] = {x.h, v.tile_rows, h_channels(&t, node), g_channels(&t, node),
+                                  t.swapped ? x.c * taps : taps, t.swapped ? taps : x.c * taps,
+                                  v.tile_rows * count, v.rows_a_part, chunk * v.parts};
+        push_words(&d, words, sizeof words / sizeof *words);
+        VKP_TRY(vkp_program_dispatch(p, &d));
+    }
+    return reduce(p, node, &parts);
+}
+
+bool vkp_conv2d_phases_weight_grad_fits(const vkp_device *device, const vkp_node *node)
+{
+    const vkp_limits *l = &device->info.limits;
+    const vkp_attr *a = &node->attr;
+    return l->shuffle && l->subgroup_size <= l->group_size[0] && a->stride == 1 && a->kernel == 3 && a->padding == 1 &&
+           (a->upsample == 2 || a->upsample == 4);
+}
+
+/* The planes of shaders/conv2d_class_sum.glsl: (n, co * 9, h, w) with the size of x. */
+static vkp_status class_sums(vkp_program *p, const vkp_node *node, vkp_tensor *planes)
+{
+    const vkp_device *device = vkp_program_device(p);
+    const vkp_tensor *dy = &node->d_out[VKP_CONV_Y];
+    const vkp_shape x = node->in[VKP_CONV_X].shape;
+    VKP_TRY(vkp_tensor_new(p, (vkp_shape){x.n, dy->shape.c * 9, x.h, x.w}, "class sums", planes));
+    const uint32_t by_binding = vkp_pictures_per_binding(device, (const vkp_tensor *const[]){dy, planes}, 2);
+    const uint32_t chunk = least(least(by_binding, device->info.limits.group_count[2]), x.n);
+    for (uint32_t n = 0; n < x.n; n += chunk) {
+        const uint32_t count = least(chunk, x.n - n);
+        const vkp_tensor dys = vkp_tensor_pictures(dy, n, count), sums = vkp_tensor_pictures(planes, n, count);
+        const bool texels = vkp_texels_fit(device, &dys, 4);
+        vkp_dispatch d = {.shader = texels ? VKP_SHADER_conv2d_class_sum_texel : VKP_SHADER_conv2d_class_sum,
+                          .groups = {vkp_groups(vkp_plane(planes) / 4, 64), dy->shape.c, count}};
+        vkp_bind_quads(device, &d, &sums, VKP_WRITE, false);
+        vkp_bind_quads(device, &d, &dys, VKP_READ, texels);
+        VKP_TRY(vkp_program_dispatch(p, &d));
+    }
+    return VKP_OK;
+}
+
+vkp_status vkp_conv2d_phases_weight_grad(vkp_program *p, const vkp_node *node)
+{
+    const vkp_device *device = vkp_program_device(p);
+    const uint32_t lanes = device->info.limits.subgroup_size, upsample = vkp_conv_upsample(node);
+    const vkp_shape x = node->in[VKP_CONV_X].shape;
+    const tiling t = choose(lanes, node, phases_cost);
+    vkp_tensor gradient = node->d_out[VKP_CONV_Y], parts;
+    if (upsample == 4) VKP_TRY(class_sums(p, node, &gradient));
+    const division v = divide(device, node, &t, &gradient);
+    VKP_TRY(new_parts(p, node, 2 * v.chunks * v.parts, &parts));
+    for (uint32_t i = 0; i < 3 * v.chunks; i++) {
+        const uint32_t axis = i % 3, chunk = i / 3, n = chunk * v.pictures, count = least(v.pictures, x.n - n);
+        const vkp_tensor xs = vkp_tensor_pictures(&node->in[VKP_CONV_X], n, count);
+        const vkp_tensor gs = vkp_tensor_pictures(&gradient, n, count);
+        vkp_dispatch d = {
+            .shader = v.texels ? VKP_SHADER_conv2d_weight_grad_phases_texel : VKP_SHADER_conv2d_weight_grad_phases,
+            .groups = {v.g_blocks, v.h_blocks, v.parts},
+            .spec = {lanes, upsample, t.channels, t.per_lane, t.quads, t.rows, axis}, .spec_count = 7,
+            .subgroup_size = lanes, .flop = flop(node, count) / 3};
+        vkp_bind(device, &d, &parts, VKP_WRITE);
+        vkp_bind_quads(device, &d, &xs, VKP_READ, v.texels);
+        vkp_bind_quads(device, &d, &gs, VKP_READ, v.texels);
+        const uint32_t words[] = {x.h, v.tile_rows, x.c, node->out[VKP_CONV_Y].shape.c,
+                                  v.tile_rows * count, v.rows_a_part, chunk * v.parts};
+        push_words(&d, words, sizeof words / sizeof *words);
+        VKP_TRY(vkp_program_dispatch(p, &d));
+    }
+    return reduce(p, node, &parts);
+}

@@ -1,0 +1,146 @@
+// The weight gradient of a 3x3 convolution of an input upsampled to the nearest by 2 or 4, at the input's
+// resolution. Along an axis let F be the gradient of the first output of an input pixel, L that of the last,
+// T the sum of all. The first output sees the pixel before and this one, the last this one and the next, the
+// others only this one, so
+//   dw1 = sum T[y] x[y],  dw0 = dw1 + sum F[y] (x[y-1] - x[y]),  dw2 = dw1 + sum L[y] (x[y+1] - x[y]):
+// three products, nine for both axes, instead of one for each output and tap. A group takes one of F, T, L
+// for the rows (AXIS 0, 1, 2) and all three for the columns. With an upsampling of 4 the gradient arrives
+// summed (conv2d_class_sum), with one of 2 as it is.
+// Lanes, channels and partial results are those of conv2d_weight_grad_lanes.glsl. The rows' sums for T belong
+// to all rows of weights, F to the first, L to the last: T is one partial result, F and L together another.
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
+#include "tensor.glsl"
+#include "quads.glsl"
+layout(local_size_x_id = 0) in;
+layout(constant_id = 0) const int LANES = 8;
+layout(constant_id = 1) const int UPSAMPLE = 4;
+layout(constant_id = 2) const int CHANNELS = 12; // of the input a group
+layout(constant_id = 3) const int PER_LANE = 3;  // channels of the gradient a lane
+layout(constant_id = 4) const int SPAN = 2;      // width of a tile, in quads of pixels
+layout(constant_id = 5) const int ROWS = 1;      // height of a tile
+layout(constant_id = 6) const int AXIS = 1;
+layout(std430, binding = 0) writeonly buffer P { float part[]; }; // [part][co][ci][3][3]
+QUADS(1, h); // the input
+QUADS(2, g); // the gradient
+layout(push_constant) uniform Push {
+    Tensor pt, ht, gt;          // pt.stride_n: from partial result to partial result
+    uint height, tile_rows;     // of a picture: in pixels, in tiles
+    uint h_channels, g_channels;
+    uint rows, rows_a_group;    // rows of tiles of all pictures
+    uint first;                 // partial result of the dispatch's first group
+} p;
+
+const int WIDE = SPAN + 2, ACROSS = SPAN * 4 + 2;
+const int FETCHES = (WIDE * CHANNELS + LANES - 1) / LANES;
+const int LINES = AXIS == 1 ? ROWS : ROWS + 1; // fetched
+const int ABOVE = AXIS == 0 ? 1 : 0;           // of the tile's first row
+const uint GAP = UPSAMPLE == 2 ? 1 : 9;        // planes of a channel of the gradient
+
+vec4 quad_of_g(uint plane, int y, int x, int height, int wide)
+{
+    const bool inside = y < height && x < wide;
+    vec4 v = quad(g, plane + uint(inside ? y * wide + x : 0));
+    if (!inside) v = vec4(0.0);
+    return v;
+}
+
+// F, T and L of the columns of a quad, for this group's part of the rows.
+void fetch_g(uint plane, uint gap, int y, int x, int height, int wide, out vec4 v[3])
+{
+    if (UPSAMPLE == 4) {
+        [[unroll]] for (int k = 0; k < 3; k++)
+            v[k] = quad_of_g(plane + uint(AXIS * 3 + k) * gap, y, x, height, wide);
+        return;
+    }
+    const int line = AXIS == 2 ? 2 * y + 1 : 2 * y;
+    vec4 a = quad_of_g(plane, line, 2 * x, height, wide), b = quad_of_g(plane, line, 2 * x + 1, height, wide);
+    if (AXIS == 1) {
+        a += quad_of_g(plane, line + 1, 2 * x, height, wide);
+        b += quad_of_g(plane, line + 1, 2 * x + 1, height, wide);
+    }
+    v[0] = vec4(a.xz, b.xz);
+    v[2] = vec4(a.yw, b.yw);
+    v[1] = v[0] + v[2];
+}
+
+void main()
+{
+    const int lane = int(gl_SubgroupInvocationID), height = int(p.height), wide = int(p.ht.pitch);
+    const int g_height = UPSAMPLE == 2 ? 2 * height : height, g_wide = int(p.gt.pitch);
+    const uint h_channels = p.h_channels, g_channels = p.g_channels, tile_rows = p.tile_rows;
+    const uint g0 = gl_WorkGroupID.x * LANES * PER_LANE + lane, h0 = gl_WorkGroupID.y * CHANNELS;
+    const Tensor ht = p.ht, gt = p.gt;
+
+    int column[FETCHES], start[FETCHES];
+    [[unroll]] for (int f = 0; f < FETCHES; f++) {
+        const int t = f * LANES + lane;
+        const uint c = h0 + uint(t / WIDE);
+        column[f] = c < h_channels && t < WIDE * CHANNELS ? t % WIDE - 1 : 0x40000000; // never inside
+        start[f] = int(ht.offset + c * ht.plane);
+    }
+    uint g_start[PER_LANE];
+    [[unroll]] for (int c = 0; c < PER_LANE; c++)
+        g_start[c] = gt.offset + min(g0 + c * LANES, g_channels - 1) * GAP * gt.plane;
+
+    float sum[CHANNELS * 3 * PER_LANE];
+    [[unroll]] for (int i = 0; i < CHANNELS * 3 * PER_LANE; i++) sum[i] = 0.0;
+    const uint begin = gl_WorkGroupID.z * p.rows_a_group, end = min(begin + p.rows_a_group, p.rows);
+    for (uint r = begin; r < end; r++) {
+        const uint n = r / tile_rows;
+        const int y = int(r % tile_rows) * ROWS, h_picture = int(n * ht.stride_n);
+        for (int x = 0; x < wide; x += SPAN) {
+            vec4 part_h[FETCHES * ROWS];
+            [[unroll]] for (int f = 0; f < FETCHES; f++) {
+                vec4 line[LINES];
+                [[unroll]] for (int i = 0; i < LINES; i++) {
+                    const int hy = y + i - ABOVE, hx = x + column[f];
+                    const bool inside = hy >= 0 && hy < height && hx >= 0 && hx < wide;
+                    line[i] = quad(h, inside ? start[f] + h_picture + hy * wide + hx : int(ht.offset));
+                    if (!inside) line[i] = vec4(0.0);
+                }
+                [[unroll]] for (int i = 0; i < ROWS; i++)
+                    part_h[f * ROWS + i] = AXIS == 1 ? line[i] : AXIS == 0 ? line[i] - line[i + 1] : line[i + 1] - line[i];
+            }
+            float v[CHANNELS * ROWS * ACROSS];
+            [[unroll]] for (int i = 0; i < CHANNELS * ROWS * ACROSS; i++) {
+                const int px = i % ACROSS + 3, t = i / ACROSS / ROWS * WIDE + px / 4;
+                v[i] = subgroupShuffle(part_h[t / LANES * ROWS + i / ACROSS % ROWS][px % 4], t % LANES);
+            }
+            float step[CHANNELS * ROWS * ACROSS]; // to the next pixel
+            [[unroll]] for (int i = 0; i < CHANNELS * ROWS * ACROSS; i++)
+                step[i] = i % ACROSS == ACROSS - 1 ? 0.0 : v[i + 1] - v[i];
+            [[unroll]] for (int c = 0; c < PER_LANE; c++) {
+                vec4 part_g[ROWS * SPAN][3];
+                [[unroll]] for (int i = 0; i < ROWS * SPAN; i++)
+                    fetch_g(g_start[c] + n * gt.stride_n, gt.plane, y + i / SPAN, x + i % SPAN, g_height, g_wide,
+                            part_g[i]);
+                [[unroll]] for (int a = 0; a < CHANNELS; a++)
+                    [[unroll]] for (int i = 0; i < ROWS * SPAN * 4; i++) {
+                        const int py = i / (SPAN * 4), px = i % (SPAN * 4), q = py * SPAN + px / 4;
+                        const int k = (a * ROWS + py) * ACROSS + px, s = a * 3 * PER_LANE + c;
+                        sum[s] += step[k] * part_g[q][0][px % 4];
+                        sum[s + PER_LANE] += v[k + 1] * part_g[q][1][px % 4];
+                        sum[s + 2 * PER_LANE] += step[k + 1] * part_g[q][2][px % 4];
+                    }
+            }
+        }
+    }
+
+    const uint result = 2 * (p.first + gl_WorkGroupID.z) + (AXIS == 1 ? 1 : 0);
+    const uint place = p.pt.offset + result * p.pt.stride_n;
+    [[unroll]] for (int a = 0; a < CHANNELS; a++)
+        [[unroll]] for (int c = 0; c < PER_LANE; c++) {
+            if (h0 + a >= h_channels || g0 + c * LANES >= g_channels) continue;
+            const uint weight = place + ((g0 + c * LANES) * h_channels + h0 + a) * 9;
+            const int s = a * 3 * PER_LANE + c;
+            const float all = sum[s + PER_LANE];
+            const float row[3] = float[](all - sum[s], all, all + sum[s + 2 * PER_LANE]);
+            [[unroll]] for (int t = 0; t < 9; t++) {
+                if (AXIS == 1 || t / 3 == AXIS) part[weight + t] = row[t % 3];
+                else if (AXIS == 0 && t / 3 == 1) part[weight + t] = 0.0;
+            }
+        }
+}
