@@ -52,16 +52,20 @@ static vkp_status pack(vkp_program *program, const vkp_conv_pass *pass, const vk
     const uint32_t to = pass->to.shape.c, from = pass->from.shape.c;
     const bool bias = pass->bias.buffer != 0;
     VKP_TRY(vkp_tensor_new_packed(program, shape, "packed weights", packed));
-    vkp_dispatch d = {.shader = VKP_SHADER_conv2d_pack, .groups = {vkp_groups(order->record, 64), shape.h, shape.n}};
-    d.spec[d.spec_count++] = bias;
+    const uint32_t padded = shape.n * order->lanes * order->channels;
+    vkp_dispatch d = {.shader = VKP_SHADER_conv2d_pack, .groups = {vkp_groups(padded, 64), from + 1, 1}};
+    const uint32_t spec[] = {bias, pass->kernel, order->lanes, order->channels, order->unit, order->taps,
+                             order->row_taps, order->record, order->first, order->last};
+    for (size_t i = 0; i < sizeof spec / sizeof *spec; i++) d.spec[d.spec_count++] = spec[i];
     vkp_bind(device, &d, packed, VKP_WRITE);
     vkp_bind(device, &d, &pass->weight, VKP_READ);
     vkp_bind(device, &d, bias ? &pass->bias : &pass->weight, VKP_READ);
     /* The weight is (co,ci,k,k) and a gradient goes from co to ci. */
-    const uint32_t to_stride = pass->input_grad ? taps : from * taps, from_stride = pass->input_grad ? to * taps : taps;
-    const uint32_t words[] = {to, from, to_stride, from_stride, pass->kernel, order->lanes, order->channels, order->unit,
-                              order->taps, order->row_taps, order->record, order->first, order->last};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) vkp_push(&d, words[i]);
+    vkp_push(&d, to);
+    vkp_push(&d, from);
+    vkp_push(&d, pass->input_grad ? taps : from * taps);
+    vkp_push(&d, pass->input_grad ? to * taps : taps);
+    vkp_push(&d, shape.n);
     return vkp_program_dispatch(program, &d);
 }
 
@@ -110,7 +114,7 @@ static bool plan_fits(const vkp_device *device, const vkp_conv_pass *pass, const
 {
     const vkp_limits *l = &device->info.limits;
     const vkp_tensor packed = vkp_tensor_packed(0, packed_shape(pass, &plan->order));
-    if (packed.shape.h > l->group_count[1] || packed.shape.n > l->group_count[2]) return false;
+    if (packed.shape.h > l->group_count[1]) return false;
     for (uint32_t i = 0; i < plan->kernel_count; i++)
         for (uint32_t axis = 0; axis < 3; axis++)
             if (plan->kernels[i].groups[axis] > l->group_count[axis]) return false;

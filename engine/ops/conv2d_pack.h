@@ -14,10 +14,11 @@ typedef struct vkp_conv_pass {
 } vkp_conv_pass;
 
 /* An order of weights. The packed tensor is [block][from channel, then bias][record]: a record holds, for a
- * block of lanes * channels output channels, `taps` rows of `row_taps` taps (those beyond `taps` are zero) as
- * [taps / (unit / channels)][lane][unit floats: tap, channel], and zeros up to its end. Tap (i, j) is the sum
- * of the kernel's rows from first to last of i and columns from first to last of j, which are the 4-bit digits
- * i and j of `first` and `last`. The bias lies at tap 0 of its record. */
+ * block of lanes * channels output channels, `taps` rows of `row_taps` >= taps taps as
+ * [tap / (unit / channels)][lane][unit floats: tap % (unit / channels), channel]; taps beyond `taps` and the end
+ * of the record are left undefined. Tap (i, j) is the sum of the kernel's rows from first to last of i and columns
+ * from first to last of j, which are the 4-bit digits i and j of `first` and `last`. The bias lies at tap 0 of its
+ * record. */
 typedef struct vkp_conv_order {
     uint32_t lanes, channels, unit;
     uint32_t taps, row_taps;
