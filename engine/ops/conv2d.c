@@ -27,9 +27,21 @@ static bool always(const vkp_device *device, const vkp_node *node)
 }
 
 static const vkp_variant forward_variants[] = {
+    {"phases", vkp_conv2d_phases_forward_fits, vkp_conv2d_phases_forward},
+    {"thin", vkp_conv2d_thin_forward_fits, vkp_conv2d_thin_forward},
+    {"lanes", vkp_conv2d_lanes_forward_fits, vkp_conv2d_lanes_forward},
+    {"phases_storage", vkp_conv2d_phases_forward_storage_fits, vkp_conv2d_phases_forward_storage},
+    {"thin_storage", vkp_conv2d_thin_forward_storage_fits, vkp_conv2d_thin_forward_storage},
+    {"lanes_storage", vkp_conv2d_lanes_forward_storage_fits, vkp_conv2d_lanes_forward_storage},
     {"direct", always, vkp_conv2d_direct_forward},
 };
 static const vkp_variant input_grad_variants[] = {
+    {"phases", vkp_conv2d_phases_input_grad_fits, vkp_conv2d_phases_input_grad},
+    {"thin", vkp_conv2d_thin_input_grad_fits, vkp_conv2d_thin_input_grad},
+    {"lanes", vkp_conv2d_lanes_input_grad_fits, vkp_conv2d_lanes_input_grad},
+    {"phases_storage", vkp_conv2d_phases_input_grad_storage_fits, vkp_conv2d_phases_input_grad_storage},
+    {"thin_storage", vkp_conv2d_thin_input_grad_storage_fits, vkp_conv2d_thin_input_grad_storage},
+    {"lanes_storage", vkp_conv2d_lanes_input_grad_storage_fits, vkp_conv2d_lanes_input_grad_storage},
     {"direct", always, vkp_conv2d_direct_input_grad},
 };
 static const vkp_variant weight_grad_variants[] = {

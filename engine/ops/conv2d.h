@@ -22,6 +22,23 @@ VKP_MUST_USE vkp_status vkp_conv2d_lanes_weight_grad(vkp_program *program, const
 /* The same after nearest upsampling by 2 or 4, kernel 3, at the low resolution. */
 bool vkp_conv2d_phases_weight_grad_fits(const vkp_device *device, const vkp_node *node);
 VKP_MUST_USE vkp_status vkp_conv2d_phases_weight_grad(vkp_program *program, const vkp_node *node);
+/* Ways with a subgroup's lanes exchanging values, each with inputs read through texel buffers or, by the name's
+ * `storage`, storage buffers. `fits` tells where they may be recorded. */
+#define VKP_CONV_FORM(name)                                                                  \
+    bool vkp_conv2d_##name##_fits(const vkp_device *device, const vkp_node *node);           \
+    VKP_MUST_USE vkp_status vkp_conv2d_##name(vkp_program *program, const vkp_node *node);
+#define VKP_CONV_FORMS(name) VKP_CONV_FORM(name) VKP_CONV_FORM(name##_storage)
+
+/* Lanes are output channels; for stride 1 and half an odd kernel up to 5 as padding. */
+VKP_CONV_FORMS(lanes_forward)
+VKP_CONV_FORMS(lanes_input_grad)
+/* The same after nearest upsampling and with kernel 3, without the upsampled tensor: each class of output pixels
+ * is a small convolution of the input with summed weights. The gradient: upsampling by 2 or 4. */
+VKP_CONV_FORMS(phases_forward)
+VKP_CONV_FORMS(phases_input_grad)
+/* Lanes are pixels; as lanes, for up to 4 output channels (of the gradient: input channels). */
+VKP_CONV_FORMS(thin_forward)
+VKP_CONV_FORMS(thin_input_grad)
 
 /* Sums each channel of x (n,c,h,w) into sum (1,c,1,1), adding to it with `add`. */
 VKP_MUST_USE vkp_status vkp_channel_sum(vkp_program *program, const vkp_tensor *x, const vkp_tensor *sum, bool add);

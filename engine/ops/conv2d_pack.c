@@ -1,0 +1,175 @@
+#include "ops/conv2d_pack.h"
+
+static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+static vkp_conv_pass make_pass(const vkp_node *node, bool input_grad)
+{
+    vkp_conv_pass pass = {.to = node->out[VKP_CONV_Y], .from = node->in[VKP_CONV_X],
+                          .weight = node->in[VKP_CONV_WEIGHT], .bias = node->in[VKP_CONV_BIAS],
+                          .kernel = node->attr.kernel, .upsample = vkp_conv_upsample(node)};
+    if (!input_grad) return pass;
+    pass.to = node->d_in[VKP_CONV_X];
+    pass.from = node->d_out[VKP_CONV_Y];
+    pass.bias = (vkp_tensor){0};
+    pass.input_grad = true;
+    pass.add = node->add[VKP_CONV_X];
+    return pass;
+}
+
+void vkp_conv_order_taps(vkp_conv_order *order, uint32_t kernel, bool turned)
+{
+    order->taps = order->row_taps = kernel;
+    order->first = 0;
+    for (uint32_t i = 0; i < kernel; i++) order->first |= (turned ? kernel - 1 - i : i) << 4 * i;
+    order->last = order->first;
+}
+
+static vkp_shape packed_shape(const vkp_conv_pass *pass, const vkp_conv_order *order)
+{
+    const uint32_t blocks = vkp_groups(pass->to.shape.c, order->lanes * order->channels);
+    return (vkp_shape){blocks, 1, pass->from.shape.c + 1, order->record};
+}
+
+/* Pictures of `from` that one binding may read. */
+static uint32_t readable_pictures(const vkp_device *device, const vkp_tensor *from, bool storage)
+{
+    if (storage) return vkp_pictures_per_binding(device, (const vkp_tensor *const[]){from}, 1);
+    uint32_t count = 0;
+    while (count < from->shape.n) {
+        const vkp_tensor more = vkp_tensor_pictures(from, 0, count + 1);
+        if (!vkp_texels_fit(device, &more, 4)) break;
+        count++;
+    }
+    return count;
+}
+
+/* Adds a scratch tensor and the dispatch that packs the weights into it. */
+static vkp_status pack(vkp_program *program, const vkp_conv_pass *pass, const vkp_conv_order *order, vkp_tensor *packed)
+{
+    const vkp_device *device = vkp_program_device(program);
+    const vkp_shape shape = packed_shape(pass, order);
+    const uint32_t taps = pass->kernel * pass->kernel;
+    const uint32_t to = pass->to.shape.c, from = pass->from.shape.c;
+    const bool bias = pass->bias.buffer != 0;
+    VKP_TRY(vkp_tensor_new_packed(program, shape, "packed weights", packed));
+    const uint32_t padded = shape.n * order->lanes * order->channels;
+    vkp_dispatch d = {.shader = VKP_SHADER_conv2d_pack, .groups = {vkp_groups(padded, 64), from + 1, 1}};
+    const uint32_t spec[] = {bias, pass->kernel, order->lanes, order->channels, order->unit, order->taps,
+                             order->row_taps, order->record, order->first, order->last};
+    for (size_t i = 0; i < sizeof spec / sizeof *spec; i++) d.spec[d.spec_count++] = spec[i];
+    vkp_bind(device, &d, packed, VKP_WRITE);
+    vkp_bind(device, &d, &pass->weight, VKP_READ);
+    vkp_bind(device, &d, bias ? &pass->bias : &pass->weight, VKP_READ);
+    /* The weight is (co,ci,k,k) and a gradient goes from co to ci. */
+    vkp_push(&d, to);
+    vkp_push(&d, from);
+    vkp_push(&d, pass->input_grad ? taps : from * taps);
+    vkp_push(&d, pass->input_grad ? to * taps : taps);
+    vkp_push(&d, shape.n);
+    return vkp_program_dispatch(program, &d);
+}
+
+/* Binds a tensor with offset and strides in quadruples of floats. */
+static void bind_quads(const vkp_device *device, vkp_dispatch *d, const vkp_tensor *t, vkp_access access, bool storage)
+{
+    if (!storage) {
+        vkp_bind_texels(device, d, t, VK_FORMAT_R32G32B32A32_SFLOAT, 4);
+        return;
+    }
+    vkp_bind(device, d, t, access);
+    for (uint32_t i = 1; i <= 4; i++) d->push[d->push_words - i] /= 4;
+}
+
+/* Adds one kernel's dispatches over all pictures. */
+static vkp_status dispatch(vkp_program *program, const vkp_conv_pass *pass, const vkp_conv_kernel *kernel,
+                           const vkp_tensor *packed, bool storage)
+{
+    const vkp_device *device = vkp_program_device(program);
+    const vkp_limits *l = &device->info.limits;
+    uint32_t chunk = vkp_pictures_per_binding(device, (const vkp_tensor *const[]){&pass->to}, 1);
+    chunk = least(chunk, readable_pictures(device, &pass->from, storage));
+    chunk = least(chunk, l->group_count[2] / kernel->groups[2]);
+    const uint32_t pictures = pass->to.shape.n;
+    for (uint32_t n = 0; n < pictures; n += chunk) {
+        const uint32_t count = least(chunk, pictures - n);
+        const vkp_tensor to = vkp_tensor_pictures(&pass->to, n, count);
+        const vkp_tensor from = vkp_tensor_pictures(&pass->from, n, count);
+        vkp_dispatch d = {.shader = storage ? kernel->storage_shader : kernel->shader,
+                          .subgroup_size = l->subgroup_size, .flop = kernel->flop * count,
+                          .groups = {kernel->groups[0], kernel->groups[1], kernel->groups[2] * count}};
+        d.spec[d.spec_count++] = l->subgroup_size;
+        for (uint32_t i = 0; i < kernel->spec_count; i++) d.spec[d.spec_count++] = kernel->spec[i];
+        bind_quads(device, &d, &to, pass->add ? VKP_READ_WRITE : VKP_WRITE, true);
+        bind_quads(device, &d, &from, VKP_READ, storage);
+        bind_quads(device, &d, packed, VKP_READ, storage);
+        const uint32_t words[] = {from.shape.c, from.shape.h, to.shape.c, to.shape.h, to.shape.w, packed->shape.n};
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++) vkp_push(&d, words[i]);
+        VKP_TRY(vkp_program_dispatch(program, &d));
+    }
+    return VKP_OK;
+}
+
+/* Whether one picture and the packed weights can be read, and every grid has room for one picture. */
+static bool plan_fits(const vkp_device *device, const vkp_conv_pass *pass, const vkp_conv_plan *plan, bool storage)
+{
+    const vkp_limits *l = &device->info.limits;
+    const vkp_tensor packed = vkp_tensor_packed(0, packed_shape(pass, &plan->order));
+    if (packed.shape.h > l->group_count[1]) return false;
+    for (uint32_t i = 0; i < plan->kernel_count; i++)
+        for (uint32_t axis = 0; axis < 3; axis++)
+            if (plan->kernels[i].groups[axis] > l->group_count[axis]) return false;
+    if (storage) return vkp_extent(&packed) * sizeof(float) <= l->storage_range;
+    return vkp_texels_fit(device, &packed, 4) && readable_pictures(device, &pass->from, false) > 0;
+}
+
+bool vkp_conv_fits(const vkp_device *device, const vkp_node *node, bool input_grad, bool storage,
+                   vkp_conv_method *method)
+{
+    const vkp_limits *l = &device->info.limits;
+    const vkp_attr *a = &node->attr;
+    if (!l->shuffle || l->subgroup_size > l->group_size[0] || a->stride != 1 || a->kernel % 2 != 1 || a->kernel > 5 ||
+        a->padding != a->kernel / 2)
+        return false;
+    const vkp_conv_pass pass = make_pass(node, input_grad);
+    vkp_conv_plan plan = {.order = {.lanes = l->subgroup_size}};
+    return method(l->subgroup_size, &pass, &plan) && plan_fits(device, &pass, &plan, storage);
+}
+
+vkp_status vkp_conv_record(vkp_program *program, const vkp_node *node, bool input_grad, bool storage,
+                           vkp_conv_method *method)
+{
+    const uint32_t lanes = vkp_program_device(program)->info.limits.subgroup_size;
+    const vkp_conv_pass pass = make_pass(node, input_grad);
+    vkp_conv_plan plan = {.order = {.lanes = lanes}};
+    if (!method(lanes, &pass, &plan))
+        return vkp_fail(VKP_INTERNAL, "a convolution is recorded where it does not fit (a mistake in vkpix; report it)");
+    vkp_tensor packed;
+    VKP_TRY(pack(program, &pass, &plan.order, &packed));
+    for (uint32_t i = 0; i < plan.kernel_count; i++)
+        VKP_TRY(dispatch(program, &pass, &plan.kernels[i], &packed, storage));
+    return VKP_OK;
+}
+
+double vkp_conv_cost(double products, double spreads, double fetches)
+{
+    return products + 4 * spreads + 32 * fetches;
+}
+
+vkp_conv_tile vkp_conv_choose_tile(const vkp_conv_pass *pass, uint32_t lanes, uint32_t h, uint32_t w,
+                                   vkp_conv_tile_cost *cost)
+{
+    vkp_conv_tile best = {1, 4, 1};
+    double best_cost = 0;
+    for (uint32_t channels = 1; channels <= 4; channels *= 2)
+        for (uint32_t high = 1; high <= 8; high++)
+            for (uint32_t wide = 4; wide <= 32; wide += 4) {
+                const vkp_conv_tile tile = {channels, wide, high};
+                const double groups = (double)vkp_groups(pass->to.shape.c, lanes * channels) * vkp_groups(h, high) *
+                                      vkp_groups(w, wide);
+                const double all = groups * cost(pass, lanes, tile);
+                if (all <= 0 || (best_cost > 0 && all >= best_cost)) continue;
+                best_cost = all;
+                best = tile;
+            }
+    return best;
+}

@@ -1,0 +1,68 @@
+// A 'same' convolution of stride 1, or, with weights packed for it, its gradient by the input: lanes are
+// consecutive output channels, CHANNELS each; a lane makes a tile of WIDE x HIGH pixels of them.
+#include "lanes.glsl"
+layout(constant_id = 1) const int CHANNELS = 4; // of a lane: 1, 2 or 4
+layout(constant_id = 2) const int WIDE = 16;    // a multiple of 4
+layout(constant_id = 3) const int HIGH = 2;
+layout(constant_id = 4) const int KERNEL = 3;
+layout(constant_id = 5) const bool ADD = false;
+const int PAD = KERNEL / 2, SIDE = PAD > 0 ? 1 : 0; // SIDE: quadruples beside the tile
+const int ACROSS = WIDE / 4 + 2 * SIDE, ROWS = HIGH + 2 * PAD, COLUMNS = WIDE + 2 * PAD;
+const int FETCHES = PARTS(ROWS * ACROSS, LANES), TAPS = KERNEL * KERNEL, QUADS = PARTS(TAPS * CHANNELS, 4);
+
+void main()
+{
+    const int lane = int(gl_SubgroupInvocationID), blocks = p.blocks, height = p.from_height;
+    const int x0 = int(gl_WorkGroupID.x) * WIDE, y0 = int(gl_WorkGroupID.y) * HIGH;
+    const int n = int(gl_WorkGroupID.z) / blocks, block = int(gl_WorkGroupID.z) % blocks;
+    const int plane = int(p.from_at.plane), pitch = int(p.from_at.pitch), channels = p.from_channels;
+    const int start = int(p.from_at.offset + n * p.from_at.stride_n);
+    int place[FETCHES];
+    bool inside[FETCHES];
+    [[unroll]] for (int f = 0; f < FETCHES; f++) {
+        const int t = f * LANES + lane, r = y0 - PAD + t / ACROSS, c = x0 / 4 - SIDE + t % ACROSS;
+        inside[f] = t < ROWS * ACROSS && r >= 0 && r < height && c >= 0 && c < pitch;
+        place[f] = start + (inside[f] ? r * pitch + c : 0);
+    }
+    int weight_place = int(p.weights_at.offset + block * p.weights_at.stride_n) + lane;
+    const vec4 bias = WEIGHTS(weight_place + channels * QUADS * LANES);
+    float sum[HIGH * WIDE * CHANNELS];
+    [[unroll]] for (int i = 0; i < HIGH * WIDE * CHANNELS; i++) sum[i] = bias[i % CHANNELS];
+
+    for (int channel = 0; channel < channels; channel++) {
+        vec4 fetched[FETCHES], w[QUADS];
+        float x[ROWS * COLUMNS];
+        [[unroll]] for (int f = 0; f < FETCHES; f++) {
+            fetched[f] = mix(vec4(0.0), FROM(place[f]), bvec4(inside[f]));
+            place[f] += plane;
+        }
+        [[unroll]] for (int q = 0; q < QUADS; q++) w[q] = WEIGHTS(weight_place + q * LANES);
+        weight_place += QUADS * LANES;
+        [[unroll]] for (int r = 0; r < ROWS; r++)
+            [[unroll]] for (int c = 0; c < COLUMNS; c++) {
+                const int from_left = c + 4 * SIDE - PAD, t = r * ACROSS + from_left / 4;
+                x[r * COLUMNS + c] = subgroupShuffle(fetched[t / LANES][from_left % 4], t % LANES);
+            }
+        [[unroll]] for (int py = 0; py < HIGH; py++)
+            [[unroll]] for (int px = 0; px < WIDE; px++)
+                [[unroll]] for (int c = 0; c < CHANNELS; c++)
+                    [[unroll]] for (int t = 0; t < TAPS; t++)
+                        sum[(py * WIDE + px) * CHANNELS + c] += x[(py + t / KERNEL) * COLUMNS + px + t % KERNEL] *
+                                                                w[(t * CHANNELS + c) / 4][(t * CHANNELS + c) % 4];
+    }
+
+    const int to_width = p.to_width, to_height = p.to_height, to_pitch = int(p.to_at.pitch);
+    [[unroll]] for (int c = 0; c < CHANNELS; c++) {
+        const int o = (block * LANES + lane) * CHANNELS + c;
+        const int row = int(at(p.to_at, n, o, y0, x0 / 4));
+        if (o >= p.to_channels) continue;
+        [[unroll]] for (int py = 0; py < HIGH; py++)
+            [[unroll]] for (int q = 0; q < WIDE / 4; q++) {
+                if (y0 + py >= to_height || x0 / 4 + q >= to_pitch) continue;
+                const int i = (py * WIDE + q * 4) * CHANNELS + c, target = row + py * to_pitch + q;
+                vec4 v = vec4(sum[i], sum[i + CHANNELS], sum[i + 2 * CHANNELS], sum[i + 3 * CHANNELS]);
+                v = CROP(v, x0 + q * 4, to_width);
+                to[target] = ADD ? to[target] + v : v;
+            }
+    }
+}

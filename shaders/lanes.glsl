@@ -1,0 +1,37 @@
+// What the convolution kernels share whose workgroup is one subgroup. Its lanes fetch the input together,
+// as quadruples of a row, and spread it by shuffles at constant lanes. Registers hold all the rest, so
+// every loop over them is unrolled. The form with STORAGE reads storage buffers in place of texel buffers.
+#ifndef LANES_GLSL
+#define LANES_GLSL
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
+#extension GL_GOOGLE_include_directive : require
+#include "tensor.glsl"
+layout(local_size_x_id = 0) in;
+layout(constant_id = 0) const int LANES = 8; // the subgroup's size
+
+layout(std430, binding = 0) buffer To { vec4 to[]; };
+#ifdef STORAGE
+layout(std430, binding = 1) readonly buffer From { vec4 from[]; };
+layout(std430, binding = 2) readonly buffer Weights { vec4 weights[]; };
+#define FROM(place) from[place]
+#define WEIGHTS(place) weights[place]
+#else
+layout(binding = 1) uniform samplerBuffer from;
+layout(binding = 2) uniform samplerBuffer weights;
+#define FROM(place) texelFetch(from, place)
+#define WEIGHTS(place) texelFetch(weights, place)
+#endif
+
+// Offsets and strides of all three in quadruples.
+layout(push_constant) uniform Push {
+    Tensor to_at, from_at, weights_at;
+    int from_channels, from_height, to_channels, to_height, to_width, blocks;
+} p;
+
+// Rounded up division.
+#define PARTS(count, size) (((count) + (size)-1) / (size))
+// Zero for the floats of the quadruple starting at column x that lie beyond the row's end.
+#define CROP(v, x, width) mix(vec4(0.0), v, lessThan(ivec4(x) + ivec4(0, 1, 2, 3), ivec4(width)))
+#endif
