@@ -1,0 +1,57 @@
+/* Feed: batches of photographs on the device, decoded ahead by threads, squared and flipped on their way.
+ *
+ * What is random about a picture (its flip, its blur) follows from the seed, the epoch and the picture's
+ * index alone, so that a resumed run and another number of threads see the same. */
+#ifndef VKP_DATA_FEED_H
+#define VKP_DATA_FEED_H
+
+#include "data/loader.h"
+#include "image/device_picture.h"
+#include "image/fit.h"
+
+typedef struct vkp_feed_options {
+    const char *const *paths; /* count of them; must outlive the feed */
+    size_t count;
+    uint32_t batch;
+    vkp_fit fit;
+    int size;                 /* the setting; the rectangle is vkp_fit_output's */
+    double flip, blur;        /* probabilities; 0 for validation */
+    uint64_t seed;
+    int threads;
+    void (*warn)(void *user, const char *text); /* told of each picture that cannot be read */
+    void *user;
+} vkp_feed_options;
+
+/* One batch. The arrays belong to the feed and are valid until its next batch. */
+typedef struct vkp_feed_batch {
+    uint32_t count;         /* pictures; 0 at the end of what was queued */
+    const vkp_rect *valid;  /* what of each is picture, not padding */
+    const float *blur;      /* nine weights each */
+} vkp_feed_batch;
+
+typedef struct vkp_feed vkp_feed;
+
+/* Makes a feed and starts its threads. The caller frees it with vkp_feed_destroy (NULL is allowed).
+ * DEVICE_MEMORY, MEMORY, IO. */
+VKP_MUST_USE vkp_status vkp_feed_create(vkp_device *device, const vkp_feed_options *options, vkp_feed **out);
+void vkp_feed_destroy(vkp_feed *feed);
+
+/* The batch as programs read it: (batch,3,h,w) RGB 0..1, laid out as vkp_tensor_activation. Its height and width. */
+const vkp_buffer *vkp_feed_rgb(const vkp_feed *feed);
+void vkp_feed_output(const vkp_feed *feed, uint32_t *h, uint32_t *w);
+
+/* Queues pictures by index, as those of an epoch; everything queued before has been taken. */
+VKP_MUST_USE vkp_status vkp_feed_queue(vkp_feed *feed, const size_t *order, size_t length, uint32_t epoch);
+
+/* Passes over the next `count` readable pictures: what a resumed run had before its stop. */
+VKP_MUST_USE vkp_status vkp_feed_skip(vkp_feed *feed, size_t count);
+
+/* Waits for the next batch's pictures and submits their way into vkp_feed_rgb, behind whatever the device is
+ * doing: work submitted afterwards sees them. The last batch may be smaller. VKP_INPUT when not one
+ * picture could be read. */
+VKP_MUST_USE vkp_status vkp_feed_next(vkp_feed *feed, vkp_feed_batch *batch);
+
+/* Pictures handed out and refused so far, and the time spent waiting for decoders. */
+vkp_loader_totals vkp_feed_count(const vkp_feed *feed);
+
+#endif

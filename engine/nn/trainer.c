@@ -1,0 +1,380 @@
+#include "nn/trainer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/random.h"
+#include "nn/checkpoint.h"
+#include "nn/report.h"
+#include "nn/run_log.h"
+#include "nn/run_set.h"
+#include "nn/validation.h"
+
+typedef struct trainer {
+    vkp_device *device;
+    const vkp_train_options *options;
+    vkp_config config;
+    vkp_run_set set;
+    vkp_model model;
+    vkp_arena arena;
+    vkp_feed *feed;
+    vkp_step *full, *rest;  /* for whole batches, and for an epoch's smaller last one */
+    uint32_t rest_count;
+    vkp_validation *validation;
+    vkp_run_log *log;
+    vkp_run_state state;
+    size_t *order;
+    double *psnr;
+    uint32_t last_count;    /* pictures of the latest batch */
+    double started, epoch_started, seconds_before; /* monotonic seconds; training time of earlier sessions */
+    uint64_t steps_before;
+    bool stopping;
+} trainer;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void message(const trainer *t, const char *format, ...) VKP_PRINTF(2, 3);
+static void message(const trainer *t, const char *format, ...)
+{
+    if (!t->options->message) return;
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    t->options->message(t->options->user, text);
+}
+
+static void warn(void *user, const char *text)
+{
+    const vkp_train_options *o = user;
+    if (o->message) o->message(o->user, text);
+}
+
+static int decoder_threads(const vkp_train_options *o)
+{
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (o->threads) return o->threads;
+    return cores < 4 ? 2 : cores < 16 ? (int)(cores / 2) : 8;
+}
+
+static vkp_status run_path(const trainer *t, const char *name, char path[4096])
+{
+    if (snprintf(path, 4096, "%s/%s", t->options->out, name) < 4096) return VKP_OK;
+    return vkp_fail(VKP_INPUT, "path of %s is too long (4095 bytes at most; use a shorter --out)", name);
+}
+
+static vkp_status write_last(trainer *t)
+{
+    char name[64];
+    if (t->state.epoch_steps)
+        snprintf(name, sizeof name, "step_%08" PRIu64, t->state.step);
+    else
+        snprintf(name, sizeof name, "epoch_%03u", t->state.epoch);
+    t->state.seconds = t->seconds_before + now() - t->started;
+    t->state.g_adam_steps = t->model.g_adam_steps;
+    t->state.d_adam_steps = t->model.d_adam_steps;
+    if (t->log) VKP_TRY(vkp_run_log_sync(t->log));
+    return vkp_checkpoint_write(t->options->out, name, "last", t->config.checkpoint_every, &t->model, &t->state);
+}
+
+static vkp_status start_new(trainer *t)
+{
+    char path[4096];
+    const vkp_train_options *o = t->options;
+    VKP_TRY(run_path(t, "config.yml", path));
+    if (vkp_file_exists(path))
+        return vkp_fail(VKP_USAGE, "%s holds a run already (config.yml is there; add --resume to continue it, or give "
+                        "another --out)", o->out);
+    static const char *const folders[] = {"figures", "previews", "checkpoints"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        VKP_TRY(run_path(t, folders[i], path));
+        VKP_TRY(vkp_folder_make(path));
+    }
+    VKP_TRY(vkp_model_create(t->device, &t->config, t->config.seed, &t->model));
+    if (o->init_g) VKP_TRY(vkp_params_load(&t->model.generator, o->init_g));
+    if (o->init_d) VKP_TRY(vkp_params_load(&t->model.discriminator, o->init_d));
+    t->state = (vkp_run_state){.seed = t->config.seed, .best_val_psnr = NAN};
+    VKP_TRY(vkp_run_log_open(o->out, -1, -1, &t->log));
+    VKP_TRY(write_last(t));
+    /* Last, so that a run without config.yml is one that never began. */
+    VKP_TRY(run_path(t, "config.yml", path));
+    return vkp_config_save(&t->config, path);
+}
+
+/* The settings a run began with, but for those that only say how long it goes on and what it shows. */
+static vkp_status check_same_config(trainer *t)
+{
+    char path[4096], names[512];
+    VKP_TRY(run_path(t, "config.yml", path));
+    if (!vkp_file_exists(path))
+        return vkp_fail(VKP_INPUT, "%s holds no run to resume (config.yml is missing; leave --resume out to begin one)",
+                        t->options->out);
+    vkp_config saved;
+    VKP_TRY(vkp_config_preset(&saved, NULL));
+    VKP_TRY(vkp_config_load(&saved, path));
+    saved.epochs = t->config.epochs;
+    saved.checkpoint_every = t->config.checkpoint_every;
+    saved.preview_every = t->config.preview_every;
+    if (!vkp_config_diff(&saved, &t->config, names, sizeof names)) return vkp_config_save(&t->config, path);
+    return vkp_fail(VKP_USAGE, "cannot resume %s with another %s (it would be another run; leave the setting out, or give "
+                    "a new --out)", t->options->out, names);
+}
+
+static vkp_status start_again(trainer *t)
+{
+    VKP_TRY(check_same_config(t));
+    char *path;
+    VKP_TRY(vkp_checkpoint_newest(t->options->out, warn, (void *)t->options, &path, &t->state));
+    vkp_status status = vkp_model_create(t->device, &t->config, t->config.seed, &t->model);
+    if (status == VKP_OK) status = vkp_checkpoint_load(path, &t->state, &t->model);
+    if (status == VKP_OK)
+        message(t, "resuming after epoch %u and %u steps of the next, from %s", t->state.epoch, t->state.epoch_steps, path);
+    free(path);
+    VKP_TRY(status);
+    t->seconds_before = t->state.seconds;
+    return vkp_run_log_open(t->options->out, t->state.epoch, (int64_t)t->state.step - 1, &t->log);
+}
+
+static vkp_status make_step(trainer *t, uint32_t count, vkp_step **out)
+{
+    uint32_t h, w;
+    vkp_feed_output(t->feed, &h, &w);
+    return vkp_step_create(t->device, &t->config, &t->model, count, h, w, vkp_feed_rgb(t->feed), &t->arena, false, out);
+}
+
+static vkp_status step_for(trainer *t, uint32_t count, vkp_step **out)
+{
+    vkp_step **place = count == t->config.batch ? &t->full : &t->rest;
+    if (place == &t->rest && t->rest_count != count) {
+        vkp_step_destroy(t->rest);
+        t->rest = NULL;
+        t->rest_count = count;
+    }
+    if (!*place) VKP_TRY(make_step(t, count, place));
+    *out = *place;
+    return VKP_OK;
+}
+
+static vkp_status open_feeds(trainer *t)
+{
+    const vkp_train_options *o = t->options;
+    VKP_TRY(vkp_run_set_make(o, t->config.seed, &t->set));
+    const uint32_t batch = t->set.train_count < t->config.batch ? (uint32_t)t->set.train_count : t->config.batch;
+    const vkp_feed_options feed = {.paths = (const char *const *)t->set.train_folder.paths,
+                                   .count = t->set.train_folder.count, .batch = batch, .fit = (vkp_fit)t->config.fit,
+                                   .size = (int)t->config.size, .flip = o->augment ? t->config.flip : 0,
+                                   .blur = o->augment ? t->config.blur : 0, .seed = t->config.seed,
+                                   .threads = decoder_threads(o), .warn = warn, .user = (void *)o};
+    VKP_TRY(vkp_feed_create(t->device, &feed, &t->feed));
+    t->order = malloc(t->set.train_count * sizeof *t->order);
+    t->psnr = calloc(t->config.batch, sizeof *t->psnr);
+    if (!t->order || !t->psnr) return vkp_fail(VKP_MEMORY, "no memory for a run (host memory ran out; close programs)");
+    message(t, "%zu pictures to train on, %zu to validate on", t->set.train_count, t->set.val_count);
+    if (!t->set.val_count) return VKP_OK;
+    return vkp_validation_create(t->device, &t->config, &t->model.generator, t->set.val_folder, t->set.val,
+                                 t->set.val_count, decoder_threads(o), &t->arena, warn, (void *)o, &t->validation);
+}
+
+static vkp_status queue_epoch(trainer *t, uint32_t epoch)
+{
+    memcpy(t->order, t->set.train, t->set.train_count * sizeof *t->order);
+    if (t->options->shuffle)
+        vkp_random_shuffle(t->order, t->set.train_count, t->config.seed, vkp_random_stream(VKP_RANDOM_ORDER, epoch));
+    return vkp_feed_queue(t->feed, t->order, t->set.train_count, epoch);
+}
+
+static void report_progress(const trainer *t, const vkp_losses *losses, const double row[VKP_LOG_COLUMNS])
+{
+    if (!t->options->progress) return;
+    const uint32_t steps = (uint32_t)((t->set.train_count + t->config.batch - 1) / t->config.batch);
+    const double rate = (double)(t->state.step - t->steps_before) / (now() - t->started);
+    uint64_t total = (uint64_t)steps * t->config.epochs;
+    if (t->options->max_steps && t->options->max_steps < total) total = t->options->max_steps;
+    double left = total > t->state.step ? (double)(total - t->state.step) / rate : 0;
+    const double minutes_left = t->options->max_minutes * 60 - (now() - t->started);
+    if (t->options->max_minutes > 0 && minutes_left < left) left = minutes_left > 0 ? minutes_left : 0;
+    t->options->progress(t->options->user,
+                         &(vkp_progress){.epoch = t->state.epoch + (row ? 0 : 1), .epochs = t->config.epochs,
+                                         .step = row ? steps : t->state.epoch_steps, .steps = steps,
+                                         .steps_done = t->state.step, .losses = *losses, .steps_per_second = rate,
+                                         .seconds_left = left, .epoch_ended = row != NULL,
+                                         .train_psnr = row ? row[VKP_LOG_train_psnr] : NAN,
+                                         .val_psnr = row ? row[VKP_LOG_val_psnr] : NAN,
+                                         .val_l1 = row ? row[VKP_LOG_val_G_l1_loss] : NAN});
+}
+
+static bool should_stop(const trainer *t)
+{
+    const vkp_train_options *o = t->options;
+    if (o->stop && *o->stop) return true;
+    if (o->max_steps && t->state.step >= o->max_steps) return true;
+    return o->max_minutes > 0 && now() - t->started >= o->max_minutes * 60;
+}
+
+static vkp_status count_step(trainer *t, const vkp_losses *losses, uint32_t pictures)
+{
+    vkp_run_state *s = &t->state;
+    const double row[VKP_STEPS_COLUMNS] = {(double)s->step, losses->d_adv, losses->g_adv, losses->g_l1};
+    VKP_TRY(vkp_run_log_add_step(t->log, row));
+    s->epoch_sums[VKP_SUM_D_ADV] += losses->d_adv;
+    s->epoch_sums[VKP_SUM_G_ADV] += losses->g_adv;
+    s->epoch_sums[VKP_SUM_G_L1] += losses->g_l1;
+    for (uint32_t i = 0; i < pictures; i++) s->epoch_sums[VKP_SUM_PSNR] += t->psnr[i];
+    s->d_batches = (s->epoch_steps + 1) % t->config.d_every;
+    s->epoch_steps++;
+    s->step++;
+    t->last_count = pictures;
+    report_progress(t, losses, NULL);
+    return VKP_OK;
+}
+
+/* One step on a batch that is on its way to the device; *batch becomes the next one, which the decoders and
+ * the host prepare while the device computes. */
+static vkp_status one_step(trainer *t, vkp_feed_batch *batch)
+{
+    vkp_step *step;
+    vkp_losses losses;
+    const uint32_t pictures = batch->count, every = t->config.d_every, at = t->state.epoch_steps;
+    VKP_TRY(step_for(t, pictures, &step));
+    const vkp_step_inputs inputs = {.blur = batch->blur, .valid = batch->valid,
+                                    .lr = vkp_config_lr(&t->config, t->state.epoch), .first_of_d = at % every == 0,
+                                    .update_d = at % every == every - 1};
+    VKP_TRY(vkp_step_submit(step, &inputs));
+    VKP_TRY(vkp_feed_next(t->feed, batch));
+    const vkp_status status = vkp_step_finish(step, &losses, t->psnr);
+    if (status != VKP_OK) return vkp_fail(status, "step %" PRIu64 ": %s", t->state.step, vkp_error());
+    return count_step(t, &losses, pictures);
+}
+
+/* The steps of the epoch after the finished ones, until its end or a stop; *ended tells which. */
+static vkp_status train_epoch(trainer *t, bool *ended)
+{
+    vkp_feed_batch batch;
+    *ended = true;
+    t->epoch_started = now();
+    VKP_TRY(queue_epoch(t, t->state.epoch));
+    VKP_TRY(vkp_feed_skip(t->feed, (size_t)t->state.epoch_steps * t->config.batch));
+    VKP_TRY(vkp_feed_next(t->feed, &batch));
+    while (batch.count) {
+        VKP_TRY(one_step(t, &batch));
+        t->stopping = should_stop(t);
+        *ended = !batch.count;
+        if (t->stopping) break;
+    }
+    return VKP_OK;
+}
+
+static vkp_status write_preview(trainer *t, uint32_t epoch, const vkp_preview *preview)
+{
+    char name[64], path[4096];
+    snprintf(name, sizeof name, "previews/epoch_%03u.png", epoch);
+    VKP_TRY(run_path(t, name, path));
+    return vkp_preview_write(preview, path);
+}
+
+/* Validation, the log's row, figures and previews, for an epoch that ended or was cut short. */
+static vkp_status report_epoch(trainer *t, double row[VKP_LOG_COLUMNS])
+{
+    const vkp_run_state *s = &t->state;
+    const uint32_t epoch = s->epoch + 1;
+    const double pictures = (double)(s->epoch_steps - 1) * t->config.batch + t->last_count;
+    double val_l1 = NAN, val_psnr = NAN;
+    vkp_preview preview = {0};
+    const bool show = epoch == 1 || epoch % t->config.preview_every == 0 || t->stopping || epoch == t->config.epochs;
+    if (t->validation) {
+        vkp_status status = vkp_validation_run(t->validation, &val_l1, &val_psnr, show ? &preview : NULL);
+        if (status == VKP_OK && preview.count) status = write_preview(t, epoch, &preview);
+        vkp_preview_free(&preview);
+        VKP_TRY(status);
+    }
+    const double values[VKP_LOG_COLUMNS] = {
+        epoch, s->epoch_sums[VKP_SUM_D_ADV] / s->epoch_steps, s->epoch_sums[VKP_SUM_G_ADV] / s->epoch_steps,
+        s->epoch_sums[VKP_SUM_G_L1] / s->epoch_steps, val_l1, s->epoch_sums[VKP_SUM_PSNR] / pictures, val_psnr,
+        vkp_config_lr(&t->config, s->epoch), now() - t->epoch_started};
+    memcpy(row, values, sizeof values);
+    VKP_TRY(vkp_run_log_add_epoch(t->log, row));
+    return vkp_report_figures(t->options->out);
+}
+
+static vkp_status end_epoch(trainer *t, const double row[VKP_LOG_COLUMNS])
+{
+    vkp_run_state *s = &t->state;
+    const double psnr = row[VKP_LOG_val_psnr];
+    s->epoch++;
+    s->epoch_steps = 0;
+    s->d_batches = 0; /* what an odd last batch left waiting is dropped */
+    memset(s->epoch_sums, 0, sizeof s->epoch_sums);
+    if (!isnan(psnr) && !(psnr <= s->best_val_psnr)) {
+        char name[64];
+        s->best_val_psnr = psnr;
+        s->best_epoch = s->epoch;
+        snprintf(name, sizeof name, "best_epoch_%03u_%.2fdB", s->epoch, psnr);
+        s->g_adam_steps = t->model.g_adam_steps;
+        s->d_adam_steps = t->model.d_adam_steps;
+        s->seconds = t->seconds_before + now() - t->started;
+        VKP_TRY(vkp_checkpoint_write(t->options->out, name, "best", 0, &t->model, s));
+    }
+    VKP_TRY(write_last(t));
+    report_progress(t, &(vkp_losses){.d_adv = row[VKP_LOG_train_D_adv_loss], .g_adv = row[VKP_LOG_train_G_adv_loss],
+                                     .g_l1 = row[VKP_LOG_train_G_l1_loss]}, row);
+    return VKP_OK;
+}
+
+static vkp_status run(trainer *t)
+{
+    if (t->state.step && should_stop(t)) message(t, "nothing to do: the run has %" PRIu64 " steps already", t->state.step);
+    while (t->state.epoch < t->config.epochs && !should_stop(t)) {
+        double row[VKP_LOG_COLUMNS];
+        bool ended;
+        VKP_TRY(train_epoch(t, &ended));
+        if (!t->state.epoch_steps) return vkp_fail(VKP_INPUT, "no picture of %s could be read (see above; check the files)",
+                                                   t->options->data);
+        VKP_TRY(report_epoch(t, row));
+        if (!ended) return write_last(t);
+        VKP_TRY(end_epoch(t, row));
+    }
+    return VKP_OK;
+}
+
+static void close_trainer(trainer *t)
+{
+    vkp_step_destroy(t->full);
+    vkp_step_destroy(t->rest);
+    vkp_validation_destroy(t->validation);
+    vkp_feed_destroy(t->feed);
+    vkp_arena_destroy(t->device, &t->arena);
+    vkp_model_free(&t->model);
+    vkp_run_log_close(t->log);
+    vkp_run_set_free(&t->set);
+    free(t->order);
+    free(t->psnr);
+}
+
+vkp_status vkp_train(vkp_device *device, const vkp_config *config, const vkp_train_options *options)
+{
+    trainer t = {.device = device, .options = options, .config = *config, .started = now()};
+    /* Blur that no picture gets needs no pass of its own. */
+    if (!options->augment) t.config.blur = t.config.flip = 0;
+    vkp_status status = vkp_config_check(&t.config);
+    if (status == VKP_OK) status = options->resume ? start_again(&t) : start_new(&t);
+    if (status == VKP_OK) status = open_feeds(&t);
+    t.started = now();
+    t.steps_before = t.state.step;
+    if (status == VKP_OK) status = run(&t);
+    close_trainer(&t);
+    return status;
+}
