@@ -1,5 +1,4 @@
 #include <stdlib.h>
-#include <string.h>
 
 #include "nn/step_parts.h"
 
@@ -60,20 +59,6 @@ void vkp_evaluation_destroy(vkp_evaluation *e)
     free(e);
 }
 
-/* Reads a kept activation without the padding of its rows. */
-static vkp_status read_dense(const vkp_evaluation *e, const vkp_tensor *t, float *out)
-{
-    const uint64_t bytes = vkp_extent(t) * sizeof(float);
-    float *padded = malloc(bytes);
-    if (!padded) return vkp_fail(VKP_MEMORY, "no memory for a result (host memory ran out; use a smaller batch)");
-    const vkp_status status = vkp_program_read(e->program, t->buffer, t->offset * sizeof(float), padded, bytes);
-    const uint64_t rows = (uint64_t)t->shape.n * t->shape.c * t->shape.h;
-    for (uint64_t row = 0; row < rows && status == VKP_OK; row++)
-        memcpy(out + row * t->shape.w, padded + row * t->pitch, t->shape.w * sizeof *out);
-    free(padded);
-    return status;
-}
-
 vkp_status vkp_evaluation_run(vkp_evaluation *e, const vkp_rect *valid, vkp_losses *losses, double *psnr, float *crcb,
                               float *rgb)
 {
@@ -82,8 +67,8 @@ vkp_status vkp_evaluation_run(vkp_evaluation *e, const vkp_rect *valid, vkp_loss
     const float *floats = vkp_exchange_floats(&e->exchange);
     if (losses) *losses = (vkp_losses){.g_l1 = floats[VKP_AT_G_L1], .l1_crcb = floats[VKP_AT_L1_CRCB]};
     if (psnr) vkp_exchange_psnr(&e->exchange, psnr);
-    if (crcb) VKP_TRY(read_dense(e, &e->fake, crcb));
-    if (rgb) VKP_TRY(read_dense(e, &e->fake_rgb, rgb));
+    if (crcb) VKP_TRY(vkp_read_dense(e->program, &e->fake, crcb));
+    if (rgb) VKP_TRY(vkp_read_dense(e->program, &e->fake_rgb, rgb));
     return VKP_OK;
 }
 

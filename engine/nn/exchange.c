@@ -1,4 +1,6 @@
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "nn/step_parts.h"
 
@@ -103,4 +105,17 @@ void vkp_exchange_psnr(const vkp_exchange *x, double *psnr)
         const double db = 10 * log10(255.0 * 255.0 / (errors[i] / values));
         psnr[i] = db < 100 ? db : 100;
     }
+}
+
+vkp_status vkp_read_dense(vkp_program *program, const vkp_tensor *t, float *out)
+{
+    const uint64_t bytes = vkp_extent(t) * sizeof(float);
+    float *padded = malloc(bytes);
+    if (!padded) return vkp_fail(VKP_MEMORY, "no memory for a result (host memory ran out; use a smaller batch)");
+    const vkp_status status = vkp_program_read(program, t->buffer, t->offset * sizeof(float), padded, bytes);
+    const uint64_t rows = (uint64_t)t->shape.n * t->shape.c * t->shape.h;
+    for (uint64_t row = 0; row < rows && status == VKP_OK; row++)
+        memcpy(out + row * t->shape.w, padded + row * t->pitch, t->shape.w * sizeof *out);
+    free(padded);
+    return status;
 }

@@ -1,5 +1,5 @@
-/* What the training step and the evaluation share: the small buffer through which host and device exchange
- * numbers, and writing nodes down briefly. Only engine/nn/step.c and evaluation.c include this. */
+/* What the training step, the evaluation and the colorizer share: the small buffer through which host and
+ * device exchange numbers, and writing nodes down briefly. Only engine/nn's own files include this. */
 #ifndef VKP_NN_STEP_PARTS_H
 #define VKP_NN_STEP_PARTS_H
 
@@ -57,5 +57,8 @@ VKP_MUST_USE vkp_status vkp_add_squared_error(const vkp_exchange *x, vkp_value f
  * at 100 dB, where equal pictures would have infinitely many. */
 void vkp_exchange_set_valid(const vkp_exchange *x, const vkp_rect *valid);
 void vkp_exchange_psnr(const vkp_exchange *x, double *psnr);
+
+/* Reads a kept activation that has all its channels, (n,c,h,w) without the padding of its rows. */
+VKP_MUST_USE vkp_status vkp_read_dense(vkp_program *program, const vkp_tensor *tensor, float *out);
 
 #endif

@@ -1,0 +1,198 @@
+/* vkpix colorize: colours pictures at their own size. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "jobs.h"
+#include "model_options.h"
+#include "picture_source.h"
+#include "report.h"
+
+typedef struct colorizing {
+    vkp_colorizer *colorizer;
+    double saturation;
+    long quality;
+    bool pair, small;
+    size_t failed;
+} colorizing;
+
+/* left and right, of one size, beside each other. */
+static vkp_status make_pair(const vkp_picture *left, const vkp_picture *right, vkp_picture *pair)
+{
+    VKP_TRY(vkp_picture_make(2 * left->width, left->height, pair));
+    pair->alpha = left->alpha;
+    const size_t row = (size_t)left->width * 4;
+    for (size_t y = 0; y < (size_t)left->height; y++) {
+        memcpy(pair->rgba + 2 * y * row, left->rgba + y * row, row);
+        memcpy(pair->rgba + (2 * y + 1) * row, right->rgba + y * row, row);
+    }
+    return VKP_OK;
+}
+
+/* Makes the folder that `path` lies in. */
+static vkp_status make_parent(const char *path)
+{
+    char *folder;
+    VKP_TRY(vkp_path_join("", path, &folder));
+    char *slash = strrchr(folder, '/');
+    vkp_status status = VKP_OK;
+    if (slash && slash != folder) {
+        *slash = 0;
+        status = vkp_folder_make(folder);
+    }
+    free(folder);
+    return status;
+}
+
+static vkp_status write_picture(const colorizing *c, const char *path, const vkp_picture *picture)
+{
+    VKP_TRY(make_parent(path));
+    return vkp_picture_write(path, picture, (int)c->quality);
+}
+
+static vkp_status write_result(const colorizing *c, const char *path, const vkp_picture *colored,
+                               const vkp_picture *original)
+{
+    if (!c->pair) return write_picture(c, path, colored);
+    vkp_picture pair;
+    VKP_TRY(make_pair(colored, original, &pair));
+    const vkp_status status = write_picture(c, path, &pair);
+    vkp_picture_free(&pair);
+    return status;
+}
+
+static vkp_status colorize(const colorizing *c, const vkp_picture *original, const char *output)
+{
+    const float saturation = (float)c->saturation;
+    vkp_picture colored = {0}, seen = {0};
+    VKP_TRY(vkp_colorizer_predict(c->colorizer, original));
+    vkp_status status = c->small ? vkp_colorizer_join_small(c->colorizer, original, saturation, &colored, &seen)
+                                 : vkp_colorizer_join(c->colorizer, original, saturation, &colored);
+    if (status == VKP_OK) status = write_result(c, output, &colored, c->small ? &seen : original);
+    vkp_picture_free(&colored);
+    vkp_picture_free(&seen);
+    return status;
+}
+
+/* Whether the fault is this picture's alone, so that the others can go on. */
+static bool concerns_one_picture(vkp_status status)
+{
+    return status == VKP_SHAPE || status == VKP_INPUT || status == VKP_MEMORY;
+}
+
+static vkp_status colorize_next(colorizing *c, vkp_loader *loader, const vkp_jobs *jobs)
+{
+    vkp_loader_item item;
+    VKP_TRY(vkp_loader_next(loader, &item));
+    vkp_status status = item.status;
+    if (status != VKP_OK) {
+        vkp_report_error(item.error);
+        c->failed++;
+        return VKP_OK;
+    }
+    status = colorize(c, &item.picture, jobs->list[item.index].output);
+    vkp_picture_free(&item.picture);
+    if (!concerns_one_picture(status)) return status;
+    vkp_report("error: cannot colour %s: %s", jobs->list[item.index].input, vkp_error());
+    c->failed++;
+    return VKP_OK;
+}
+
+static vkp_status colorize_jobs(colorizing *c, const vkp_jobs *jobs)
+{
+    const char **paths = calloc(jobs->count + 1, sizeof *paths);
+    if (!paths) return vkp_fail(VKP_MEMORY, "no memory for the list of pictures (host memory ran out; close programs)");
+    for (size_t i = 0; i < jobs->count; i++) paths[i] = jobs->list[i].input;
+    vkp_loader *loader;
+    vkp_status status = vkp_read_ahead(paths, jobs->count, &loader);
+    if (status == VKP_OK) {
+        vkp_progress progress = {.total = jobs->count, .unit = "pictures"};
+        for (size_t i = 0; i < jobs->count && status == VKP_OK; i++) {
+            vkp_progress_show(&progress, i, paths[i]);
+            status = colorize_next(c, loader, jobs);
+        }
+        if (status == VKP_OK) vkp_progress_show(&progress, jobs->count, "");
+        vkp_loader_free(loader);
+    }
+    free(paths);
+    return status;
+}
+
+/* Finds out whether pictures can be written before any is coloured. */
+static vkp_status check_writable(const char *output)
+{
+    vkp_file_writer *trial;
+    VKP_TRY(make_parent(output));
+    VKP_TRY(vkp_file_writer_open(output, &trial));
+    vkp_file_writer_abandon(trial);
+    return VKP_OK;
+}
+
+static vkp_status run_jobs(const vkp_options *options, colorizing *c, const vkp_jobs *jobs)
+{
+    vkp_device *device;
+    VKP_TRY(check_writable(jobs->list[0].output));
+    VKP_TRY(vkp_options_colorizer(options, &device, &c->colorizer));
+    const vkp_status status = colorize_jobs(c, jobs);
+    vkp_colorizer_destroy(c->colorizer);
+    vkp_device_close(device);
+    return status;
+}
+
+static vkp_status list_jobs(const vkp_options *options, vkp_jobs *jobs)
+{
+    const size_t count = vkp_options_argument_count(options);
+    const char **inputs = calloc(count + 1, sizeof *inputs);
+    if (!inputs) return vkp_fail(VKP_MEMORY, "no memory for the list of inputs (host memory ran out; close programs)");
+    for (size_t i = 0; i < count; i++) inputs[i] = vkp_options_argument(options, i);
+    const vkp_status status = vkp_jobs_make(inputs, count, vkp_options_value(options, "out"),
+                                            vkp_options_given(options, "skip-existing"), jobs);
+    free(inputs);
+    return status;
+}
+
+static vkp_status run(const vkp_options *options)
+{
+    colorizing c = {.saturation = 1, .quality = 95, .pair = vkp_options_given(options, "pair"),
+                    .small = vkp_options_given(options, "at-model-size")};
+    VKP_TRY(vkp_options_real(options, "saturation", 0, 10, &c.saturation));
+    VKP_TRY(vkp_options_integer(options, "quality", 1, 100, &c.quality));
+    vkp_jobs jobs;
+    VKP_TRY(list_jobs(options, &jobs));
+    vkp_status status = jobs.count ? run_jobs(options, &c, &jobs) : VKP_OK;
+    const size_t failed = c.failed + jobs.unusable;
+    if (jobs.existing) vkp_report("%zu pictures were there already", jobs.existing);
+    if (status == VKP_OK && failed)
+        status = vkp_fail(VKP_INPUT, "%zu of %zu pictures could not be coloured (see the lines above; replace or remove "
+                          "them)", failed, jobs.count + jobs.unusable);
+    vkp_jobs_free(&jobs);
+    return status;
+}
+
+static const vkp_option options_taken[] = {
+    {"out", "PATH", "where the result goes: a file for one picture, else a folder"},
+    VKP_MODEL_OPTIONS,
+    {"at-model-size", NULL, "write the network's own picture, cropped to the aspect ratio"},
+    {"pair", NULL, "write result (left) and original (right) side by side"},
+    {"saturation", "X", "factor for the colours, 0 to 10; 1 by default"},
+    {"quality", "Q", "quality of JPEG files, 1 to 100; 95 by default"},
+    {"skip-existing", NULL, "leave alone what has been coloured already"},
+    VKP_OPTION_DEVICE,
+    {0},
+};
+static const char *const needed[] = {"out", NULL};
+
+const vkp_command vkp_command_colorize = {
+    .name = "colorize",
+    .synopsis = "INPUT... --out PATH [options]",
+    .summary = "colour photographs at their own size",
+    .details = "INPUT is a picture or a folder that is searched through. A folder's layout is mirrored below PATH.\n"
+               "Results keep the extension; .pgm and .pbm become .ppm, unknown ones get .png in addition.\n"
+               "A picture that cannot be read is reported and skipped, and the exit status is 1.\n",
+    .options = options_taken,
+    .needed = needed,
+    .min_arguments = 1,
+    .max_arguments = SIZE_MAX,
+    .run = run,
+};

@@ -1,0 +1,187 @@
+/* vkpix eval: colours pictures of which the true colours are known, and says how near the result comes. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "data/folder.h"
+#include "image/scores.h"
+#include "model_options.h"
+#include "picture_source.h"
+#include "report.h"
+
+/* One picture: with the model's colours, and with none at all. */
+typedef struct row {
+    const char *name;
+    int width, height;
+    vkp_scores model, none;
+} row;
+
+typedef struct evaluation {
+    vkp_colorizer *colorizer;
+    row *rows;
+    size_t count, failed, colorless;
+} evaluation;
+
+static vkp_status score(vkp_colorizer *colorizer, const vkp_picture *original, float saturation, vkp_scores *scores)
+{
+    vkp_picture result;
+    VKP_TRY(vkp_colorizer_join(colorizer, original, saturation, &result));
+    const vkp_status status = vkp_scores_compute(&result, original, scores);
+    vkp_picture_free(&result);
+    return status;
+}
+
+static vkp_status evaluate(evaluation *e, const vkp_picture *original, const char *name)
+{
+    row *r = &e->rows[e->count];
+    *r = (row){.name = name, .width = original->width, .height = original->height};
+    VKP_TRY(vkp_colorizer_predict(e->colorizer, original));
+    VKP_TRY(score(e->colorizer, original, 1, &r->model));
+    if (r->model.values[VKP_SCORE_original_colorfulness] <= 0) {
+        vkp_report("%s is left out (it has no colours to compare with)", name);
+        e->colorless++;
+        return VKP_OK;
+    }
+    VKP_TRY(score(e->colorizer, original, 0, &r->none));
+    e->count++;
+    return VKP_OK;
+}
+
+static vkp_status evaluate_next(evaluation *e, vkp_loader *loader, const vkp_folder *folder)
+{
+    vkp_loader_item item;
+    VKP_TRY(vkp_loader_next(loader, &item));
+    if (item.status != VKP_OK) {
+        vkp_report_error(item.error);
+        e->failed++;
+        return VKP_OK;
+    }
+    const vkp_status status = evaluate(e, &item.picture, folder->names[item.index]);
+    vkp_picture_free(&item.picture);
+    return status;
+}
+
+static vkp_status evaluate_all(evaluation *e, const vkp_folder *folder)
+{
+    vkp_loader *loader;
+    VKP_TRY(vkp_read_ahead((const char *const *)folder->paths, folder->count, &loader));
+    vkp_progress progress = {.total = folder->count, .unit = "pictures"};
+    vkp_status status = VKP_OK;
+    for (size_t i = 0; i < folder->count && status == VKP_OK; i++) {
+        vkp_progress_show(&progress, i, folder->names[i]);
+        status = evaluate_next(e, loader, folder);
+    }
+    if (status == VKP_OK) vkp_progress_show(&progress, folder->count, "");
+    vkp_loader_free(loader);
+    return status;
+}
+
+static vkp_scores mean_model(const evaluation *e) { return vkp_scores_mean(&e->rows->model, e->count, sizeof(row)); }
+static vkp_scores mean_none(const evaluation *e) { return vkp_scores_mean(&e->rows->none, e->count, sizeof(row)); }
+
+static int column_width(size_t score) { return (int)snprintf(NULL, 0, "%s", vkp_score_name(score)) + 2; }
+
+static void print_row(const vkp_scores *scores, const char *name)
+{
+    for (size_t s = 0; s < VKP_SCORE_COUNT; s++)
+        printf("%*.*f", column_width(s), vkp_score_digits(s), scores->values[s]);
+    printf("  %s\n", name);
+}
+
+static void print_table(const evaluation *e)
+{
+    for (size_t s = 0; s < VKP_SCORE_COUNT; s++) printf("%*s", column_width(s), vkp_score_name(s));
+    puts("  picture");
+    for (size_t i = 0; i < e->count; i++) print_row(&e->rows[i].model, e->rows[i].name);
+    const vkp_scores model = mean_model(e), none = mean_none(e);
+    puts("");
+    print_row(&model, "mean");
+    print_row(&none, "mean, no colour at all");
+}
+
+static void add_scores(cJSON *object, const vkp_scores *scores)
+{
+    for (size_t s = 0; s < VKP_SCORE_COUNT; s++)
+        cJSON_AddNumberToObject(object, vkp_score_name(s), scores->values[s]);
+}
+
+static vkp_status print_document(const evaluation *e, const vkp_device *device)
+{
+    cJSON *document = cJSON_CreateObject();
+    cJSON_AddStringToObject(document, "device", device->info.name);
+    cJSON_AddStringToObject(document, "model", vkp_colorizer_model(e->colorizer));
+    cJSON_AddNumberToObject(document, "size", vkp_colorizer_size(e->colorizer));
+    cJSON_AddStringToObject(document, "fit", vkp_fit_name(vkp_colorizer_fit(e->colorizer)));
+    cJSON_AddNumberToObject(document, "count", (double)e->count);
+    cJSON_AddNumberToObject(document, "unreadable", (double)e->failed);
+    cJSON_AddNumberToObject(document, "without_color", (double)e->colorless);
+    cJSON_AddNumberToObject(document, "psnr_limit", VKP_SCORE_PSNR_LIMIT);
+    const vkp_scores model = mean_model(e), none = mean_none(e);
+    add_scores(cJSON_AddObjectToObject(document, "mean"), &model);
+    add_scores(cJSON_AddObjectToObject(document, "mean_no_color"), &none);
+    cJSON *pictures = cJSON_AddArrayToObject(document, "pictures");
+    for (size_t i = 0; i < e->count; i++) {
+        cJSON *picture = cJSON_CreateObject();
+        cJSON_AddStringToObject(picture, "name", e->rows[i].name);
+        cJSON_AddNumberToObject(picture, "width", e->rows[i].width);
+        cJSON_AddNumberToObject(picture, "height", e->rows[i].height);
+        add_scores(picture, &e->rows[i].model);
+        add_scores(cJSON_AddObjectToObject(picture, "no_color"), &e->rows[i].none);
+        cJSON_AddItemToArray(pictures, picture);
+    }
+    return vkp_print_json(document);
+}
+
+static vkp_status print_result(const vkp_options *options, const evaluation *e, const vkp_device *device)
+{
+    if (!e->count)
+        return vkp_fail(VKP_INPUT, "nothing to compare (no picture could be read that has colours; give a folder of "
+                        "colour pictures)");
+    if (vkp_options_given(options, "json")) VKP_TRY(print_document(e, device));
+    else print_table(e);
+    if (!e->failed) return VKP_OK;
+    return vkp_fail(VKP_INPUT, "%zu pictures could not be read (see the lines above; replace or remove them)", e->failed);
+}
+
+static vkp_status run_on(const vkp_options *options, const vkp_folder *folder)
+{
+    evaluation e = {.rows = calloc(folder->count, sizeof *e.rows)};
+    vkp_device *device;
+    if (!e.rows) return vkp_fail(VKP_MEMORY, "no memory for the table (host memory ran out; close other programs)");
+    vkp_status status = vkp_options_colorizer(options, &device, &e.colorizer);
+    if (status == VKP_OK) {
+        status = evaluate_all(&e, folder);
+        if (status == VKP_OK) status = print_result(options, &e, device);
+        vkp_colorizer_destroy(e.colorizer);
+        vkp_device_close(device);
+    }
+    free(e.rows);
+    return status;
+}
+
+static vkp_status run(const vkp_options *options)
+{
+    vkp_folder folder;
+    VKP_TRY(vkp_folder_list(vkp_options_argument(options, 0), &folder));
+    const vkp_status status = run_on(options, &folder);
+    vkp_folder_free(&folder);
+    return status;
+}
+
+static const vkp_option options_taken[] = {VKP_MODEL_OPTIONS, VKP_OPTION_JSON, VKP_OPTION_DEVICE, {0}};
+
+const vkp_command vkp_command_eval = {
+    .name = "eval",
+    .synopsis = "DIR [options]",
+    .summary = "make colour pictures gray, colour them, and compare with the originals",
+    .details = "Every picture is compared at its own size, as colorize would write it. The last row, and the entries\n"
+               "no_color of the JSON document, give the same figures for no colour at all (chroma zero). The columns:\n"
+               "  psnr, psnr_crcb        over R, G, B and over Cr, Cb, in dB, at most 100\n"
+               "  ssim                   structural similarity\n"
+               "  colorfulness           of the result, and original_colorfulness of the picture itself\n"
+               "  l1, l1_crcb            mean absolute difference of R, G, B in 0..1, and of Cr, Cb in -1..1\n",
+    .options = options_taken,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run,
+};

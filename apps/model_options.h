@@ -1,0 +1,22 @@
+/* The options by which colorize and eval choose a model and how it is used. */
+#ifndef VKPIX_MODEL_OPTIONS_H
+#define VKPIX_MODEL_OPTIONS_H
+
+#include "nn/colorizer.h"
+#include "options.h"
+
+/* Rows for a command's table. */
+#define VKP_MODEL_OPTIONS                                                                                   \
+    {"model", "FILE|RUN", "the network: a generator.safetensors, or a run folder (its best checkpoint)"},   \
+    {"size", "N", "side of the square that the network sees, a multiple of 16; else the run's, else 320"},  \
+    {"fit", "WAY", "how a picture becomes that square: wrap, stretch, black, crop or rotate; else the "     \
+                   "run's, else wrap"},                                                                     \
+    {"flip-average", NULL, "predict for the mirrored picture too and take the mean; takes twice the time"}
+
+/* Opens the device and the model that the options name, and says on standard error which they are. Both are
+ * NULL on failure; else vkp_colorizer_destroy and vkp_device_close afterwards. VKP_USAGE for an option's value,
+ * before any device is opened; and as vkp_device_open and vkp_colorizer_create. */
+VKP_MUST_USE vkp_status vkp_options_colorizer(const vkp_options *options, vkp_device **device,
+                                              vkp_colorizer **colorizer);
+
+#endif

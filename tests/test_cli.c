@@ -1,0 +1,141 @@
+/* The program's usage, its devices, and what it says when there is none. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/file.h"
+#include "base/version.h"
+#include "device_fixture.h"
+#include "image/picture.h"
+#include "ops/self_test.h"
+#include "program.h"
+#include "scratch.h"
+
+static void wrong_usage(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *arguments, *word;
+    } wrong[] = {
+        {"", "no command"},
+        {"colourise", "colourise"},
+        {"--verson", "--verson"},
+        {"devices --foo", "--foo"},
+        {"devices --jso", "--jso"},
+        {"devices -j", "-j"},
+        {"devices --json=1", "--json=1"},
+        {"devices extra", "extra"},
+        {"devices -- --json", "--json"},
+        {"colorize --out x", "too few arguments"},
+        {"colorize a.jpg", "--out"},
+        {"colorize a.jpg --out", "--out"},
+        {"colorize a.jpg --out ''", "--out"},
+        {"colorize '' --out b", "''"},
+        {"colorize a.jpg --out b --saturation much", "'much'"},
+        {"colorize a.jpg --out b --saturation nan", "'nan'"},
+        {"colorize a.jpg --out b --saturation=-1", "'-1'"},
+        {"colorize a.jpg --out b --quality 101", "from 1 to 100"},
+        {"colorize a.jpg --out b --quality 99999999999999999999", "--quality"},
+        {"eval", "too few arguments"},
+        {"eval a b", "argument b"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        program_expect(program_run("", "%s", wrong[i].arguments), 2, wrong[i].word);
+        assert_string_equal(program_output(), "");
+    }
+}
+
+static void help_and_version(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {"", "devices", "colorize", "eval"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        program_expect(program_run("", "%s --help", commands[i]), 0, "");
+        assert_int_equal(strncmp(program_output(), "Usage: vkpix ", 13), 0);
+        assert_non_null(strstr(program_output(), "--help"));
+        assert_string_equal(program_errors(), "");
+        for (const char *line = program_output(); *line; line += strcspn(line, "\n") + 1)
+            assert_true(strcspn(line, "\n") <= 110);
+    }
+    program_expect(program_run("", "colorize a.jpg --model -h"), 2, "--out"); /* it is --model's value */
+    program_expect(program_run("", "colorize -h --out"), 0, "");
+    program_expect(program_run("", "--version"), 0, "");
+    char version[256];
+    snprintf(version, sizeof version, "vkpix %s (%s)\n", vkp_version(), vkp_version_commit());
+    assert_string_equal(program_output(), version);
+}
+
+static void devices(void **state)
+{
+    (void)state;
+    program_expect(program_run("", "devices"), 0, "");
+    assert_non_null(strstr(program_output(), "0: "));
+    assert_non_null(strstr(program_output(), "self-test          passed"));
+    program_expect(program_run("", "devices --json"), 0, "");
+    cJSON *document = program_json(), *list = cJSON_GetObjectItem(document, "devices");
+    assert_true(cJSON_GetArraySize(list) >= 1);
+    static const char *const keys[] = {"number", "name", "vendor", "vendor_id", "type", "driver", "vulkan", "limits",
+                                       "self_test", "self_test_passed"};
+    const cJSON *device;
+    cJSON_ArrayForEach(device, list)
+    {
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+            assert_non_null(cJSON_GetObjectItemCaseSensitive(device, keys[i]));
+        assert_true(cJSON_IsTrue(cJSON_GetObjectItem(device, "self_test_passed")));
+        assert_true(cJSON_GetNumberValue(cJSON_GetObjectItem(cJSON_GetObjectItem(device, "limits"), "memory_budget")) > 0);
+    }
+    cJSON_Delete(document);
+}
+
+static void self_test(void **state)
+{
+    (void)state;
+    void *none = NULL;
+    assert_int_equal(open_test_device(&none), 0);
+    assert_ok(vkp_self_test(test_device));
+    /* What it allocates is freed when it fails halfway, too. */
+    test_device->info.limits.max_allocation = 16;
+    assert_int_not_equal(vkp_self_test(test_device), VKP_OK);
+    assert_int_equal(close_test_device(&none), 0);
+}
+
+static void output_that_cannot_be_written(void **state)
+{
+    (void)state;
+    struct stat full;
+    if (stat("/dev/full", &full) != 0) skip();
+    char program[4096];
+    snprintf(program, sizeof program, "'%s' --help >/dev/full 2>/dev/null", getenv("VKPIX_TEST_PROGRAM"));
+    const int status = system(program);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+}
+
+#define NO_DRIVER "VK_DRIVER_FILES=/nonexistent.json VK_ICD_FILENAMES=/nonexistent.json"
+
+static void no_device(void **state)
+{
+    (void)state;
+    program_expect(program_run(NO_DRIVER, "devices"), 1, "no Vulkan");
+    program_expect(program_run(NO_DRIVER, "devices --json"), 1, "no Vulkan");
+    assert_string_equal(program_output(), "");
+    vkp_picture picture;
+    assert_ok(vkp_picture_make(5, 4, &picture));
+    assert_ok(vkp_picture_write("in.png", &picture, 0));
+    vkp_picture_free(&picture);
+    program_expect(program_run(NO_DRIVER, "colorize in.png --out out.png --model any"), 1, "no Vulkan");
+    program_expect(program_run("", "colorize in.png --out out.png --model any --device 99"), 1, "'99'");
+    program_expect(program_run("", "eval in.png --model any --device -1"), 1, "'-1'");
+    program_expect(program_run("VKPIX_DEVICE='no such'", "eval in.png --model any"), 1, "'no such'");
+    assert_false(vkp_file_exists("out.png"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wrong_usage), cmocka_unit_test(help_and_version), cmocka_unit_test(devices),
+        cmocka_unit_test(self_test), cmocka_unit_test(output_that_cannot_be_written), cmocka_unit_test(no_device),
+    };
+    return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
+}
