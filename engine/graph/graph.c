@@ -279,6 +279,23 @@ static vkp_status walk_back(walk *w, uint32_t first, uint32_t last)
     return VKP_OK;
 }
 
+/* Leaves the walk's gradients where vkp_graph_grad and, when everything is kept, vkp_graph_find look. */
+static vkp_status publish(walk *w, vkp_value loss)
+{
+    vkp_graph *g = w->graph;
+    const size_t count = g->value_count;
+    for (size_t i = 1; i < count; i++) {
+        if (g->values[i].mode != VKP_GRADS_NONE || !w->grad[i].buffer) continue;
+        g->values[i].grad = w->grad[i];
+        if (!g->keep_all) continue;
+        char name[48];
+        vkp_value named;
+        snprintf(name, sizeof name, "%.15s/%.31s", g->values[loss].name, g->values[i].name);
+        VKP_TRY(add_value(g, &w->grad[i], name, &named));
+    }
+    return VKP_OK;
+}
+
 vkp_status vkp_graph_backward(vkp_graph *g, uint32_t first, uint32_t last, vkp_value loss, const vkp_tensor *seed,
                               const vkp_value *wanted, uint32_t count)
 {
@@ -296,8 +313,7 @@ vkp_status vkp_graph_backward(vkp_graph *g, uint32_t first, uint32_t last, vkp_v
         status = walk_back(&w, first, last);
     }
     for (size_t i = 1; i < g->value_count && w.written; i++) free(w.written[i]);
-    for (size_t i = 1; i < g->value_count && status == VKP_OK; i++)
-        if (g->values[i].mode == VKP_GRADS_NONE && w.grad[i].buffer) g->values[i].grad = w.grad[i];
+    if (status == VKP_OK) status = publish(&w, loss);
     free(w.needed);
     free(w.grad);
     free(w.written);

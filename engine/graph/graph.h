@@ -52,7 +52,8 @@ uint32_t vkp_graph_mark(const vkp_graph *graph);
 
 /* Writes down the gradient of scalar `loss` by every wanted tensor, through the nodes of [first, last).
  * `seed` is the gradient of the loss itself (a scalar tensor holding 1). Nothing is computed that none of
- * the `count` wanted values needs. Read a gradient by vkp_graph_grad. */
+ * the `count` wanted values needs. Read a gradient by vkp_graph_grad; with keep_all those of every walk stay,
+ * as values "LOSS/NAME". */
 VKP_MUST_USE vkp_status vkp_graph_backward(vkp_graph *graph, uint32_t first, uint32_t last, vkp_value loss,
                                            const vkp_tensor *seed, const vkp_value *wanted, uint32_t count);
 

@@ -110,11 +110,14 @@ static const struct g_block {
 };
 enum { ENC1, ENC2, ENC3, ENC4, DEC1, DEC2, DEC3, G_BLOCKS };
 
+/* A block's convolution comes after its pool or upsampling, if there is one; then norm and activation. */
+static uint32_t g_conv_index(int which) { return g_blocks[which].pool || g_blocks[which].upsample ? 1 : 0; }
+
 vkp_status vkp_generator_declare(vkp_params *p)
 {
     for (int i = 0; i < G_BLOCKS; i++) {
         char layer[32];
-        const uint32_t index = g_blocks[i].pool || g_blocks[i].upsample ? 1 : 0;
+        const uint32_t index = g_conv_index(i);
         snprintf(layer, sizeof layer, "%s.%u", g_blocks[i].name, index);
         VKP_TRY(declare_conv(p, layer, g_blocks[i].in, g_blocks[i].out, g_blocks[i].kernel));
         snprintf(layer, sizeof layer, "%s.%u", g_blocks[i].name, index + 1);
@@ -126,7 +129,7 @@ vkp_status vkp_generator_declare(vkp_params *p)
 static vkp_status g_block(const builder *b, int which, vkp_value x, vkp_value *y)
 {
     char layer[32];
-    const uint32_t index = g_blocks[which].pool || g_blocks[which].upsample ? 1 : 0;
+    const uint32_t index = g_conv_index(which);
     vkp_value z = x;
     snprintf(layer, sizeof layer, "%s.0", g_blocks[which].name);
     if (g_blocks[which].pool) VKP_TRY(pool(b, layer, g_blocks[which].pool, x, &z));
@@ -135,14 +138,25 @@ static vkp_status g_block(const builder *b, int which, vkp_value x, vkp_value *y
     return norm(b, g_blocks[which].name, index + 1, z, y);
 }
 
-/* A tensor for concat(decoder, encoder) at a fraction of the input's size, and its two slices. */
-static vkp_status make_skip(vkp_graph *g, vkp_shape gray, uint32_t fraction, uint32_t decoder, uint32_t encoder,
-                            const char *name, vkp_value *whole, vkp_value *dec, vkp_value *enc)
+/* Where a block will write its output: channels of `whole` from `c` on, by the name of its last layer. */
+static vkp_status g_slice(const builder *b, int which, vkp_value whole, uint32_t c, vkp_value *out)
 {
-    const vkp_shape shape = {gray.n, decoder + encoder, gray.h / fraction, gray.w / fraction};
-    VKP_TRY(vkp_graph_activation(g, shape, name, whole));
-    VKP_TRY(vkp_graph_slice(g, *whole, 0, decoder, name, dec));
-    return vkp_graph_slice(g, *whole, decoder, encoder, name, enc);
+    char name[48];
+    snprintf(name, sizeof name, "%s.%s.%u", b->prefix, g_blocks[which].name, g_conv_index(which) + 2);
+    return vkp_graph_slice(b->graph, whole, c, g_blocks[which].out, name, out);
+}
+
+/* A tensor for concat(decoder, encoder) at a fraction of the input's size, and its two slices. */
+static vkp_status make_skip(const builder *b, vkp_shape gray, uint32_t fraction, int decoder, int encoder,
+                            vkp_value *whole, vkp_value *dec, vkp_value *enc)
+{
+    char name[48];
+    const uint32_t channels = g_blocks[decoder].out + g_blocks[encoder].out;
+    const vkp_shape shape = {gray.n, channels, gray.h / fraction, gray.w / fraction};
+    snprintf(name, sizeof name, "%s.%s|%s", b->prefix, g_blocks[decoder].name, g_blocks[encoder].name);
+    VKP_TRY(vkp_graph_activation(b->graph, shape, name, whole));
+    VKP_TRY(g_slice(b, decoder, *whole, 0, dec));
+    return g_slice(b, encoder, *whole, g_blocks[decoder].out, enc);
 }
 
 vkp_status vkp_generator_forward(const vkp_bound_params *params, vkp_value gray, bool training, const char *prefix,
@@ -158,9 +172,9 @@ vkp_status vkp_generator_forward(const vkp_bound_params *params, vkp_value gray,
         return vkp_fail(VKP_SHAPE, "the generator cannot take %s (sides must be multiples of 16; choose another size)",
                         vkp_shape_text(s, text));
     vkp_value cat2, cat3, cat4, enc1, enc2, enc3, enc4 = 0, dec1, dec2, dec3, y;
-    VKP_TRY(make_skip(g, s, 1, 32, 32, "dec3|enc1", &cat4, &dec3, &enc1));
-    VKP_TRY(make_skip(g, s, 4, 64, 64, "dec2|enc2", &cat3, &dec2, &enc2));
-    VKP_TRY(make_skip(g, s, 8, 128, 128, "dec1|enc3", &cat2, &dec1, &enc3));
+    VKP_TRY(make_skip(&b, s, 1, DEC3, ENC1, &cat4, &dec3, &enc1));
+    VKP_TRY(make_skip(&b, s, 4, DEC2, ENC2, &cat3, &dec2, &enc2));
+    VKP_TRY(make_skip(&b, s, 8, DEC1, ENC3, &cat2, &dec1, &enc3));
     VKP_TRY(g_block(&b, ENC1, gray, &enc1));
     VKP_TRY(g_block(&b, ENC2, enc1, &enc2));
     VKP_TRY(g_block(&b, ENC3, enc2, &enc3));
