@@ -4,6 +4,7 @@
 #define VKP_OPS_CONV2D_H
 
 #include "ops/op.h"
+#include "ops/sum.h"
 
 /* Places of vkp_op_conv2d: in x (n,ci,h,w), weight (co,ci,k,k), bias (1,co,1,1) optional; out y. */
 enum { VKP_CONV_X, VKP_CONV_WEIGHT, VKP_CONV_BIAS, VKP_CONV_Y = 0 };
@@ -22,8 +23,5 @@ VKP_MUST_USE vkp_status vkp_conv2d_lanes_weight_grad(vkp_program *program, const
 /* The same after nearest upsampling by 2 or 4, kernel 3, at the low resolution. */
 bool vkp_conv2d_phases_weight_grad_fits(const vkp_device *device, const vkp_node *node);
 VKP_MUST_USE vkp_status vkp_conv2d_phases_weight_grad(vkp_program *program, const vkp_node *node);
-
-/* Sums each channel of x (n,c,h,w) into sum (1,c,1,1), adding to it with `add`. */
-VKP_MUST_USE vkp_status vkp_channel_sum(vkp_program *program, const vkp_tensor *x, const vkp_tensor *sum, bool add);
 
 #endif
