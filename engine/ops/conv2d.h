@@ -4,6 +4,7 @@
 #define VKP_OPS_CONV2D_H
 
 #include "ops/op.h"
+#include "ops/sum.h"
 
 /* Places of vkp_op_conv2d: in x (n,ci,h,w), weight (co,ci,k,k), bias (1,co,1,1) optional; out y. */
 enum { VKP_CONV_X, VKP_CONV_WEIGHT, VKP_CONV_BIAS, VKP_CONV_Y = 0 };
@@ -39,8 +40,5 @@ VKP_CONV_FORMS(phases_input_grad)
 /* Lanes are pixels; as lanes, for up to 4 output channels (of the gradient: input channels). */
 VKP_CONV_FORMS(thin_forward)
 VKP_CONV_FORMS(thin_input_grad)
-
-/* Sums each channel of x (n,c,h,w) into sum (1,c,1,1), adding to it with `add`. */
-VKP_MUST_USE vkp_status vkp_channel_sum(vkp_program *program, const vkp_tensor *x, const vkp_tensor *sum, bool add);
 
 #endif

@@ -92,21 +92,3 @@ vkp_status vkp_conv2d_direct_weight_grad(vkp_program *p, const vkp_node *node)
     }
     return VKP_OK;
 }
-
-vkp_status vkp_channel_sum(vkp_program *p, const vkp_tensor *x, const vkp_tensor *sum, bool add)
-{
-    const vkp_device *device = vkp_program_device(p);
-    const uint32_t chunk = pictures(p, x, NULL, 0);
-    for (uint32_t n = 0; n < x->shape.n; n += chunk) {
-        const uint32_t count = least(chunk, x->shape.n - n);
-        const vkp_tensor xs = vkp_tensor_pictures(x, n, count);
-        vkp_dispatch d = {.shader = VKP_SHADER_channel_sum, .groups = {x->shape.c, 1, 1}};
-        d.spec[d.spec_count++] = add || n > 0;
-        vkp_bind(device, &d, sum, VKP_READ_WRITE);
-        vkp_bind(device, &d, &xs, VKP_READ);
-        vkp_push(&d, count);
-        vkp_push(&d, (uint32_t)(vkp_plane(x) / 4));
-        VKP_TRY(vkp_program_dispatch(p, &d));
-    }
-    return VKP_OK;
-}

@@ -105,24 +105,11 @@ static division divide(const vkp_device *device, const vkp_node *node, const til
     return d;
 }
 
-static vkp_status new_parts(vkp_program *p, const vkp_node *node, uint32_t count, vkp_tensor *parts)
-{
-    const uint32_t weights = (uint32_t)vkp_shape_count(node->d_in[VKP_CONV_WEIGHT].shape);
-    return vkp_tensor_new(p, (vkp_shape){count, 1, 1, weights}, "weight gradient parts", parts);
-}
+static uint64_t weights(const vkp_node *node) { return vkp_shape_count(node->in[VKP_CONV_WEIGHT].shape); }
 
-static vkp_status reduce(vkp_program *p, const vkp_node *node, const vkp_tensor *parts)
+static vkp_status finish(vkp_program *p, const vkp_node *node, const vkp_tensor *parts)
 {
-    const vkp_device *device = vkp_program_device(p);
-    const vkp_tensor *dw = &node->d_in[VKP_CONV_WEIGHT];
-    const uint32_t weights = (uint32_t)vkp_shape_count(dw->shape);
-    vkp_dispatch d = {.shader = VKP_SHADER_conv2d_weight_grad_reduce, .groups = {vkp_groups(weights, 4 * 64), 1, 1},
-                      .spec = {node->add[VKP_CONV_WEIGHT]}, .spec_count = 1};
-    vkp_bind(device, &d, dw, VKP_READ_WRITE);
-    vkp_bind_quads(device, &d, parts, VKP_READ, false);
-    vkp_push(&d, parts->shape.n);
-    vkp_push(&d, weights);
-    return vkp_program_dispatch(p, &d);
+    return vkp_sum_parts(p, parts, &node->d_in[VKP_CONV_WEIGHT], node->add[VKP_CONV_WEIGHT]);
 }
 
 static void push_words(vkp_dispatch *d, const uint32_t *words, size_t count)
@@ -152,7 +139,7 @@ vkp_status vkp_conv2d_lanes_weight_grad(vkp_program *p, const vkp_node *node)
     const tiling t = choose(lanes, node, lanes_cost);
     const division v = divide(device, node, &t, &node->d_out[VKP_CONV_Y]);
     vkp_tensor parts;
-    VKP_TRY(new_parts(p, node, v.chunks * v.parts, &parts));
+    VKP_TRY(vkp_parts_new(p, v.chunks * v.parts, weights(node), &parts));
     for (uint32_t chunk = 0; chunk < v.chunks; chunk++) {
         const uint32_t n = chunk * v.pictures, count = least(v.pictures, x.n - n);
         const vkp_tensor xs = vkp_tensor_pictures(&node->in[VKP_CONV_X], n, count);
@@ -171,7 +158,7 @@ vkp_status vkp_conv2d_lanes_weight_grad(vkp_program *p, const vkp_node *node)
         push_words(&d, words, sizeof words / sizeof *words);
         VKP_TRY(vkp_program_dispatch(p, &d));
     }
-    return reduce(p, node, &parts);
+    return finish(p, node, &parts);
 }
 
 bool vkp_conv2d_phases_weight_grad_fits(const vkp_device *device, const vkp_node *node)
@@ -213,7 +200,7 @@ vkp_status vkp_conv2d_phases_weight_grad(vkp_program *p, const vkp_node *node)
     vkp_tensor gradient = node->d_out[VKP_CONV_Y], parts;
     if (upsample == 4) VKP_TRY(class_sums(p, node, &gradient));
     const division v = divide(device, node, &t, &gradient);
-    VKP_TRY(new_parts(p, node, 2 * v.chunks * v.parts, &parts));
+    VKP_TRY(vkp_parts_new(p, 2 * v.chunks * v.parts, weights(node), &parts));
     for (uint32_t i = 0; i < 3 * v.chunks; i++) {
         const uint32_t axis = i % 3, chunk = i / 3, n = chunk * v.pictures, count = least(v.pictures, x.n - n);
         const vkp_tensor xs = vkp_tensor_pictures(&node->in[VKP_CONV_X], n, count);
@@ -231,5 +218,5 @@ vkp_status vkp_conv2d_phases_weight_grad(vkp_program *p, const vkp_node *node)
         push_words(&d, words, sizeof words / sizeof *words);
         VKP_TRY(vkp_program_dispatch(p, &d));
     }
-    return reduce(p, node, &parts);
+    return finish(p, node, &parts);
 }

@@ -1,0 +1,38 @@
+// The first stage of the sum of each channel over pictures and pixels (the gradient of a bias): a workgroup
+// makes a partial result of one slice of a plane, in a fixed order.
+#extension GL_GOOGLE_include_directive : require
+#include "tensor.glsl"
+#include "quads.glsl"
+layout(local_size_x = 64) in;
+layout(std430, binding = 0) writeonly buffer P { float part[]; };
+QUADS(1, x);
+layout(push_constant) uniform Push {
+    Tensor pt, xt; // xt in quads
+    uint slice;    // quads of a plane a group, padding (zeros) included
+    uint first;    // partial result of the dispatch's first picture and slice
+} p;
+shared float sums[64];
+
+void main()
+{
+    const uint lane = gl_LocalInvocationID.x, c = gl_WorkGroupID.x, n = gl_WorkGroupID.z;
+    const uint plane = p.xt.offset + n * p.xt.stride_n + c * p.xt.plane;
+    const uint begin = gl_WorkGroupID.y * p.slice, end = min(begin + p.slice, p.xt.plane);
+    vec4 sum[4] = vec4[](vec4(0.0), vec4(0.0), vec4(0.0), vec4(0.0));
+    uint i = begin + lane;
+    for (; i + 192 < end; i += 256) {
+        sum[0] += quad(x, plane + i);
+        sum[1] += quad(x, plane + i + 64);
+        sum[2] += quad(x, plane + i + 128);
+        sum[3] += quad(x, plane + i + 192);
+    }
+    for (; i < end; i += 64) sum[0] += quad(x, plane + i);
+    const vec4 total = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    sums[lane] = (total.x + total.y) + (total.z + total.w);
+    for (uint half_count = 32; half_count > 0; half_count /= 2) {
+        barrier();
+        if (lane < half_count) sums[lane] += sums[lane + half_count];
+    }
+    const uint result = p.first + n * gl_NumWorkGroups.y + gl_WorkGroupID.y;
+    if (lane == 0) part[p.pt.offset + result * p.pt.stride_n + c] = sums[0];
+}
