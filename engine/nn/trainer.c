@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/random.h"
+#include "base/version.h"
 #include "nn/checkpoint.h"
 #include "nn/report.h"
 #include "nn/run_log.h"
@@ -77,6 +78,15 @@ static vkp_status run_path(const trainer *t, const char *name, char path[4096])
     return vkp_fail(VKP_INPUT, "path of %s is too long (4095 bytes at most; use a shorter --out)", name);
 }
 
+/* The parts of the state that others keep while the run goes on. */
+static void fill_state(trainer *t)
+{
+    snprintf(t->state.version, sizeof t->state.version, "%s", vkp_version());
+    t->state.seconds = t->seconds_before + now() - t->started;
+    t->state.g_adam_steps = t->model.g_adam_steps;
+    t->state.d_adam_steps = t->model.d_adam_steps;
+}
+
 static vkp_status write_last(trainer *t)
 {
     char name[64];
@@ -84,9 +94,7 @@ static vkp_status write_last(trainer *t)
         snprintf(name, sizeof name, "step_%08" PRIu64, t->state.step);
     else
         snprintf(name, sizeof name, "epoch_%03u", t->state.epoch);
-    t->state.seconds = t->seconds_before + now() - t->started;
-    t->state.g_adam_steps = t->model.g_adam_steps;
-    t->state.d_adam_steps = t->model.d_adam_steps;
+    fill_state(t);
     if (t->log) VKP_TRY(vkp_run_log_sync(t->log));
     return vkp_checkpoint_write(t->options->out, name, "last", t->config.checkpoint_every, &t->model, &t->state);
 }
@@ -208,7 +216,7 @@ static void report_progress(const trainer *t, const vkp_losses *losses, const do
     const double minutes_left = t->options->max_minutes * 60 - (now() - t->started);
     if (t->options->max_minutes > 0 && minutes_left < left) left = minutes_left > 0 ? minutes_left : 0;
     t->options->progress(t->options->user,
-                         &(vkp_progress){.epoch = t->state.epoch + (row ? 0 : 1), .epochs = t->config.epochs,
+                         &(vkp_train_progress){.epoch = t->state.epoch + (row ? 0 : 1), .epochs = t->config.epochs,
                                          .step = row ? steps : t->state.epoch_steps, .steps = steps,
                                          .steps_done = t->state.step, .losses = *losses, .steps_per_second = rate,
                                          .seconds_left = left, .epoch_ended = row != NULL,
@@ -323,9 +331,7 @@ static vkp_status end_epoch(trainer *t, const double row[VKP_LOG_COLUMNS])
         s->best_val_psnr = psnr;
         s->best_epoch = s->epoch;
         snprintf(name, sizeof name, "best_epoch_%03u_%.2fdB", s->epoch, psnr);
-        s->g_adam_steps = t->model.g_adam_steps;
-        s->d_adam_steps = t->model.d_adam_steps;
-        s->seconds = t->seconds_before + now() - t->started;
+        fill_state(t);
         VKP_TRY(vkp_checkpoint_write(t->options->out, name, "best", 0, &t->model, s));
     }
     VKP_TRY(write_last(t));

@@ -7,7 +7,7 @@
 #include "nn/step.h"
 
 /* Where a run is, for whoever shows progress. */
-typedef struct vkp_progress {
+typedef struct vkp_train_progress {
     uint32_t epoch, epochs;      /* current, from 1, and in all */
     uint32_t step, steps;        /* steps done in this epoch, and in all of it (as far as known) */
     uint64_t steps_done;         /* in the whole run */
@@ -16,7 +16,7 @@ typedef struct vkp_progress {
     double seconds_left;         /* of the run; NaN while unknown */
     bool epoch_ended;            /* the row below is new */
     double train_psnr, val_psnr, val_l1; /* of the epoch; NaN where there is none */
-} vkp_progress;
+} vkp_train_progress;
 
 typedef struct vkp_train_options {
     const char *data;            /* folder of photographs */
@@ -28,7 +28,7 @@ typedef struct vkp_train_options {
     uint64_t max_steps;          /* 0: no limit */
     double max_minutes;          /* 0: no limit */
     int threads;                 /* decoders; 0: chosen */
-    void (*progress)(void *user, const vkp_progress *progress); /* NULL is fine */
+    void (*progress)(void *user, const vkp_train_progress *progress); /* NULL is fine */
     void (*message)(void *user, const char *text);              /* one line without a newline; NULL is fine */
     void *user;
     const volatile sig_atomic_t *stop; /* becomes true: finish the step, write a checkpoint, return VKP_OK */
