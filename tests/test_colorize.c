@@ -15,29 +15,9 @@
 #include "program.h"
 #include "scratch.h"
 #include "small_model.h"
+#include "small_picture.h"
 
 #define MODEL "--model model.safetensors --size 32"
-
-static vkp_picture read_picture(const char *path)
-{
-    vkp_picture p;
-    assert_ok(vkp_picture_read(path, 0, &p));
-    return p;
-}
-
-/* A colourful picture in the format of the name. */
-static void write_picture(const char *path, int w, int h)
-{
-    vkp_picture p;
-    assert_ok(vkp_picture_make(w, h, &p));
-    for (int i = 0; i < w * h; i++) {
-        p.rgba[4 * i] = (uint8_t)(60 + i % w * 130 / w);
-        p.rgba[4 * i + 1] = (uint8_t)(70 + i / w * 120 / h);
-        p.rgba[4 * i + 2] = (uint8_t)(160 - i % w * 90 / w);
-    }
-    assert_ok(vkp_picture_write(path, &p, 95));
-    vkp_picture_free(&p);
-}
 
 /* A PNG with `channels` of `bits`, all samples in the middle gray tones. */
 static void write_png(const char *path, int w, int h, int channels, int bits)
@@ -80,7 +60,7 @@ static double luma(const uint8_t *rgba) { return 0.299 * rgba[0] + 0.587 * rgba[
 /* The result has the input's size, alpha and luma, but its own colours. */
 static void check_colored(const char *in, const char *out)
 {
-    vkp_picture a = read_picture(in), b = read_picture(out);
+    vkp_picture a = small_picture_read(in), b = small_picture_read(out);
     assert_int_equal(a.width, b.width);
     assert_int_equal(a.height, b.height);
     assert_int_equal(a.alpha, b.alpha);
@@ -112,18 +92,18 @@ static void every_kind_of_picture(void **state)
         {"in/c.pgm", "out/c.ppm"},               {"in/with space & 'quote'.ppm", "out/with space & 'quote'.ppm"},
     };
     assert_ok(vkp_folder_make("in/sub/deep"));
-    write_picture("in/one.png", 1, 1);
-    write_picture("in/tall.png", 37, 501);
-    write_picture("in/wide.jpg", 640, 40);
+    small_picture_write("in/one.png", 1, 1, 0);
+    small_picture_write("in/tall.png", 37, 501, 0);
+    small_picture_write("in/wide.jpg", 640, 40, 0);
     write_png("in/sub/gray.png", 50, 33, 1, 8);
     write_png("in/sub/alpha.png", 23, 31, 2, 8);
     write_png("in/sub/deep/gray16.png", 17, 9, 1, 16);
     write_png("in/sub/deep/rgb16.png", 18, 20, 3, 16);
     write_png("in/rgba.png", 40, 40, 4, 8);
-    write_picture("in/a.bmp", 31, 15);
-    write_picture("in/b.TGA", 15, 31);
+    small_picture_write("in/a.bmp", 31, 15, 0);
+    small_picture_write("in/b.TGA", 15, 31, 0);
     write_text("in/c.pgm", "P2 3 2 255 100 90 150 80 120 60\n");
-    write_picture("in/with space & 'quote'.ppm", 12, 13);
+    small_picture_write("in/with space & 'quote'.ppm", 12, 13, 0);
     program_expect(program_run("", "colorize in --out out " MODEL), 0, "");
     assert_string_equal(program_output(), "");
     assert_non_null(strstr(program_errors(), "vkpix: device: "));
@@ -136,8 +116,8 @@ static void bad_pictures_are_skipped(void **state)
     (void)state;
     new_folder("bad");
     assert_ok(vkp_folder_make("in"));
-    write_picture("in/good1.jpg", 30, 20);
-    write_picture("in/good2.png", 20, 30);
+    small_picture_write("in/good1.jpg", 30, 20, 0);
+    small_picture_write("in/good2.png", 20, 30, 0);
     write_text("in/text.jpg", "this is not a picture\n");
     write_text("in/empty.png", "");
     blob jpeg = blob_read("in/good1.jpg");
@@ -174,9 +154,9 @@ static void where_results_go(void **state)
     assert_ok(vkp_folder_make("in/a"));
     assert_ok(vkp_folder_make("in/b"));
     assert_ok(vkp_folder_make("there"));
-    write_picture("in/a/x.png", 9, 8);
-    write_picture("in/b/y.jpg", 8, 9);
-    write_picture("in/b/z.png", 5, 9);
+    small_picture_write("in/a/x.png", 9, 8, 0);
+    small_picture_write("in/b/y.jpg", 8, 9, 0);
+    small_picture_write("in/b/z.png", 5, 9, 0);
     program_expect(program_run("", "colorize in/a/x.png --out new/place/result.jpg " MODEL), 0, "");
     assert_true(vkp_file_exists("new/place/result.jpg"));
     program_expect(program_run("", "colorize in/a/x.png --out there " MODEL), 0, "");
@@ -202,8 +182,8 @@ static void refused_before_work(void **state)
     assert_ok(vkp_folder_make("a"));
     assert_ok(vkp_folder_make("b"));
     assert_ok(vkp_folder_make("void"));
-    write_picture("a/x.png", 9, 8);
-    write_picture("b/x.png", 8, 9);
+    small_picture_write("a/x.png", 9, 8, 0);
+    small_picture_write("b/x.png", 8, 9, 0);
     write_text("file", "no folder");
     const blob before = blob_read("a/x.png");
     static const struct {
@@ -252,8 +232,8 @@ static void skip_existing(void **state)
     new_folder("skip");
     assert_ok(vkp_folder_make("in"));
     assert_ok(vkp_folder_make("out"));
-    write_picture("in/a.png", 9, 8);
-    write_picture("in/b.png", 9, 8);
+    small_picture_write("in/a.png", 9, 8, 0);
+    small_picture_write("in/b.png", 9, 8, 0);
     write_text("out/a.png", "kept");
     program_expect(program_run("", "colorize in --out out --skip-existing " MODEL), 0, "");
     const blob kept = blob_read("out/a.png");
@@ -269,14 +249,14 @@ static void pairs_and_saturation(void **state)
 {
     (void)state;
     new_folder("pairs");
-    write_picture("in.png", 45, 20);
+    small_picture_write("in.png", 45, 20, 0);
     program_expect(program_run("", "colorize in.png --out plain.png " MODEL), 0, "");
     program_expect(program_run("", "colorize in.png --out again.png " MODEL), 0, "");
     program_expect(program_run("", "colorize in.png --out pair.png --pair " MODEL), 0, "");
     program_expect(program_run("", "colorize in.png --out gray.png --saturation 0 " MODEL), 0, "");
     program_expect(program_run("", "colorize in.png --out small.png --pair --at-model-size " MODEL), 0, "");
-    vkp_picture in = read_picture("in.png"), plain = read_picture("plain.png"), pair = read_picture("pair.png");
-    vkp_picture gray = read_picture("gray.png"), small = read_picture("small.png"), again = read_picture("again.png");
+    vkp_picture in = small_picture_read("in.png"), plain = small_picture_read("plain.png"), pair = small_picture_read("pair.png");
+    vkp_picture gray = small_picture_read("gray.png"), small = small_picture_read("small.png"), again = small_picture_read("again.png");
     assert_memory_equal(plain.rgba, again.rgba, (size_t)(plain.width * plain.height) * 4);
     assert_int_equal(pair.width, 90);
     assert_int_equal(pair.height, 20);
@@ -303,10 +283,10 @@ static void run_folder(void **state)
     assert_ok(vkp_folder_make("run/checkpoints/best"));
     assert_ok(vkp_config_save(&config, "run/config.yml"));
     assert_int_equal(symlink("../../../model.safetensors", "run/checkpoints/best/generator.safetensors"), 0);
-    write_picture("in.png", 20, 10);
+    small_picture_write("in.png", 20, 10, 0);
     program_expect(program_run("", "colorize in.png --out a.png --at-model-size --model run"), 0, "");
     assert_non_null(strstr(program_errors(), "run/checkpoints/best/generator.safetensors (size 48, fit stretch)"));
-    vkp_picture a = read_picture("a.png");
+    vkp_picture a = small_picture_read("a.png");
     assert_true(a.width == 48 && a.height == 48);
     vkp_picture_free(&a);
     program_expect(program_run("", "colorize in.png --out a.png --model run --size 32 --fit black"), 0, "");
