@@ -2,6 +2,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "data/folder.h"
 #include "image/scores.h"
@@ -79,7 +80,11 @@ static vkp_status evaluate_all(evaluation *e, const vkp_folder *folder)
 static vkp_scores mean_model(const evaluation *e) { return vkp_scores_mean(&e->rows->model, e->count, sizeof(row)); }
 static vkp_scores mean_none(const evaluation *e) { return vkp_scores_mean(&e->rows->none, e->count, sizeof(row)); }
 
-static int column_width(size_t score) { return (int)snprintf(NULL, 0, "%s", vkp_score_name(score)) + 2; }
+static int column_width(size_t score)
+{
+    const int name = (int)strlen(vkp_score_name(score));
+    return 2 + (name < 6 ? 6 : name);
+}
 
 static void print_row(const vkp_scores *scores, const char *name)
 {

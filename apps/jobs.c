@@ -47,27 +47,34 @@ static vkp_status add(vkp_jobs *jobs, const char *input, const char *out, const 
     return status;
 }
 
-/* Whether `path` lies in the folder whose resolved path is `folder`. */
+/* Whether `path` lies in `folder`, at any depth; both resolved. */
 static bool is_within(const char *path, const char *folder)
 {
-    char *resolved = realpath(path, NULL);
     const size_t length = strlen(folder);
-    const bool within = resolved && strncmp(resolved, folder, length) == 0 && resolved[length] == '/';
-    free(resolved);
-    return within;
+    return strncmp(path, folder, length) == 0 && path[length] == '/';
 }
 
-/* Adds one INPUT with all that is in it. `out_resolved` is NULL while there is no such folder. */
-static vkp_status add_input(vkp_jobs *jobs, const char *input, const char *out, const char *out_resolved)
+/* Whether `path` was found in `out`, and `out` in the folder that is being searched. */
+static bool is_result(const char *path, const char *out, const char *searched)
+{
+    char *resolved = realpath(path, NULL), *folder = realpath(searched, NULL), *results = realpath(out, NULL);
+    const bool found = resolved && folder && results && is_within(results, folder) && is_within(resolved, results);
+    free(resolved);
+    free(folder);
+    free(results);
+    return found;
+}
+
+/* Adds one INPUT with all that is in it. */
+static vkp_status add_input(vkp_jobs *jobs, const char *input, const char *out)
 {
     const bool searched = vkp_folder_exists(input);
     vkp_folder folder;
     VKP_TRY(vkp_folder_list(input, &folder));
     vkp_status status = VKP_OK;
-    for (size_t i = 0; i < folder.count && status == VKP_OK; i++) {
-        if (searched && out_resolved && is_within(folder.paths[i], out_resolved)) continue;
-        status = add(jobs, folder.paths[i], out, searched ? folder.names[i] : vkp_path_base(input));
-    }
+    for (size_t i = 0; i < folder.count && status == VKP_OK; i++)
+        if (!searched || !is_result(folder.paths[i], out, input))
+            status = add(jobs, folder.paths[i], out, searched ? folder.names[i] : vkp_path_base(input));
     vkp_folder_free(&folder);
     return status;
 }
@@ -79,17 +86,17 @@ static vkp_status add_all(vkp_jobs *jobs, const char *const *inputs, size_t coun
         VKP_TRY(vkp_picture_check_path(out));
         return add(jobs, inputs[0], out, NULL);
     }
-    char *resolved = realpath(out, NULL);
     vkp_status status = VKP_OK;
     for (size_t i = 0; i < count && status == VKP_OK; i++) {
-        status = add_input(jobs, inputs[i], out, resolved);
+        status = add_input(jobs, inputs[i], out);
         if (status != VKP_INPUT && status != VKP_IO) continue;
         if (count == 1) break;
         vkp_report_error(vkp_error());
         jobs->unusable++;
         status = VKP_OK;
     }
-    free(resolved);
+    if (status == VKP_OK && !jobs->count && !jobs->unusable)
+        status = vkp_fail(VKP_INPUT, "nothing to colour (all pictures lie in %s, where results go; give other inputs)", out);
     return status;
 }
 

@@ -43,32 +43,44 @@ static vkp_picture make_picture(int w, int h, uint32_t seed)
     return p;
 }
 
-/* What validation makes of a picture: RGB and CrCb planes of SIZE's rectangle. */
-static void evaluate(const vkp_picture *picture, vkp_fit way, bool flip, int w, int h, float *rgb, float *crcb)
+/* Validation of one picture in a rectangle of w x h. */
+typedef struct validation {
+    vkp_params generator;
+    vkp_config config;
+    vkp_buffer batch;
+    vkp_arena arena;
+    vkp_evaluation *evaluation;
+    vkp_fit way;
+    int w, h;
+} validation;
+
+static void validation_open(validation *v, vkp_fit way)
+{
+    *v = (validation){.way = way};
+    vkp_fit_output(way, SIZE, &v->w, &v->h);
+    small_model_make(&v->generator);
+    assert_ok(vkp_config_preset(&v->config, NULL));
+    assert_ok(vkp_buffer_create(test_device, (uint64_t)(3 * v->w * v->h) * 4, VKP_MEMORY_HOST, "batch", &v->batch));
+    assert_ok(vkp_evaluation_create(test_device, &v->config, &v->generator, 1, (uint32_t)v->h, (uint32_t)v->w, &v->batch,
+                                    &v->arena, &v->evaluation));
+}
+
+static void validation_close(validation *v)
+{
+    vkp_evaluation_destroy(v->evaluation);
+    vkp_arena_destroy(test_device, &v->arena);
+    vkp_params_free(&v->generator);
+    vkp_buffer_destroy(test_device, &v->batch);
+}
+
+/* RGB and CrCb planes of what it makes of a picture. */
+static void validate(validation *v, const vkp_picture *picture, bool flip, float *rgb, float *crcb)
 {
     vkp_fit_plan plan;
-    assert_ok(vkp_fit_make(way, SIZE, picture->width, picture->height, flip, &plan));
-    float *planes = calloc((size_t)(3 * w * h), sizeof *planes);
-    assert_non_null(planes);
-    vkp_fit_apply(&plan, picture->rgba, planes);
+    assert_ok(vkp_fit_make(v->way, SIZE, picture->width, picture->height, flip, &plan));
+    vkp_fit_apply(&plan, picture->rgba, v->batch.mapped); /* widths are multiples of 16: rows have no padding */
     vkp_fit_free(&plan);
-    vkp_buffer buffer;
-    assert_ok(vkp_buffer_create(test_device, (uint64_t)(3 * w * h) * 4, VKP_MEMORY_HOST, "batch", &buffer));
-    memcpy(buffer.mapped, planes, buffer.bytes); /* widths are multiples of 16: rows have no padding */
-    free(planes);
-    vkp_params generator;
-    small_model_make(&generator);
-    vkp_config config;
-    assert_ok(vkp_config_preset(&config, NULL));
-    vkp_arena arena = {0};
-    vkp_evaluation *evaluation;
-    assert_ok(vkp_evaluation_create(test_device, &config, &generator, 1, (uint32_t)h, (uint32_t)w, &buffer, &arena,
-                                    &evaluation));
-    assert_ok(vkp_evaluation_run(evaluation, &(vkp_rect){0, 0, w, h}, NULL, NULL, crcb, rgb));
-    vkp_evaluation_destroy(evaluation);
-    vkp_arena_destroy(test_device, &arena);
-    vkp_params_free(&generator);
-    vkp_buffer_destroy(test_device, &buffer);
+    assert_ok(vkp_evaluation_run(v->evaluation, &(vkp_rect){0, 0, v->w, v->h}, NULL, NULL, crcb, rgb));
 }
 
 static void assert_level(double value, uint8_t got, int limit)
@@ -130,21 +142,22 @@ static void same_as_validation(void **state)
         const vkp_fit fit = (vkp_fit)way;
         const vkp_colorizer_options options = {.model = "model.safetensors", .size = SIZE, .fit = &fit};
         vkp_colorizer *c;
+        validation v;
+        validation_open(&v, fit);
         assert_ok(vkp_colorizer_create(test_device, &options, &c));
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
             vkp_picture picture = make_picture(sizes[i][0], sizes[i][1], (uint32_t)i);
             float rgb[3 * SIZE * SIZE], crcb[2 * SIZE * SIZE];
-            int w, h;
-            vkp_fit_output(fit, SIZE, &w, &h);
-            evaluate(&picture, fit, false, w, h, rgb, crcb);
+            validate(&v, &picture, false, rgb, crcb);
             assert_ok(vkp_colorizer_predict(c, &picture));
-            check_small(c, &picture, fit, rgb, w, h);
+            check_small(c, &picture, fit, rgb, v.w, v.h);
             check_full(c, &picture, fit, crcb, 1);
             check_full(c, &picture, fit, crcb, 0.5f);
             check_full(c, &picture, fit, crcb, 0);
             vkp_picture_free(&picture);
         }
         vkp_colorizer_destroy(c);
+        validation_close(&v);
     }
 }
 
@@ -156,8 +169,11 @@ static void flip_average(void **state)
     assert_ok(vkp_colorizer_create(test_device, &options, &c));
     vkp_picture picture = make_picture(40, 33, 5);
     float rgb[3 * SIZE * SIZE], own[2 * SIZE * SIZE], mirrored[2 * SIZE * SIZE];
-    evaluate(&picture, VKP_FIT_WRAP, false, SIZE, SIZE, rgb, own);
-    evaluate(&picture, VKP_FIT_WRAP, true, SIZE, SIZE, rgb, mirrored);
+    validation v;
+    validation_open(&v, VKP_FIT_WRAP);
+    validate(&v, &picture, false, rgb, own);
+    validate(&v, &picture, true, rgb, mirrored);
+    validation_close(&v);
     double apart = 0;
     for (int i = 0; i < 2 * SIZE * SIZE; i++) {
         const float back = mirrored[i - i % SIZE + SIZE - 1 - i % SIZE];
