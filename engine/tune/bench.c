@@ -32,7 +32,8 @@ static void bench_destroy(bench *b)
 static vkp_status add_tensor(bench *b, const char *name, vkp_tensor *layout)
 {
     vkp_buffer *buffer = &b->buffers[b->count];
-    VKP_TRY(vkp_buffer_create(b->device, vkp_extent(layout) * sizeof(float), VKP_MEMORY_DEVICE, name, buffer));
+    const uint64_t bytes = vkp_extent(layout) * sizeof(float);
+    VKP_TRY(vkp_buffer_create(b->device, bytes, VKP_MEMORY_DEVICE, name, buffer));
     b->count++;
     return vkp_program_external(b->program, buffer, 0, buffer->bytes, name, &layout->buffer);
 }
@@ -128,7 +129,8 @@ static vkp_status keep_run(vkp_bench_result *r, const vkp_profile_row *rows, siz
 }
 
 /* Profiles a section `runs` times; `totals` has room for as many. */
-static vkp_status time_runs(vkp_program *program, uint32_t section, double *totals, uint32_t runs, vkp_bench_result *r)
+static vkp_status time_runs(vkp_program *program, uint32_t section, double *totals, uint32_t runs,
+                            vkp_bench_result *r)
 {
     for (uint32_t run = 0; run < runs; run++) {
         vkp_profile_row *rows;
@@ -136,7 +138,8 @@ static vkp_status time_runs(vkp_program *program, uint32_t section, double *tota
         VKP_TRY(vkp_program_profile(program, section, 1, &rows, &count));
         totals[run] = 0;
         for (size_t i = 0; i < count; i++) totals[run] += rows[i].milliseconds;
-        const vkp_status status = !run || totals[run] < r->min_ms ? keep_run(r, rows, count, totals[run]) : VKP_OK;
+        const bool best = !run || totals[run] < r->min_ms;
+        const vkp_status status = best ? keep_run(r, rows, count, totals[run]) : VKP_OK;
         free(rows);
         VKP_TRY(status);
     }
@@ -158,8 +161,8 @@ static vkp_status build_and_time(bench *b, uint32_t section, uint32_t runs, vkp_
     return status;
 }
 
-static vkp_status bench_node(bench *b, vkp_node *node, const vkp_case *c, vkp_direction direction, uint32_t runs,
-                             vkp_bench_result *r)
+static vkp_status bench_node(bench *b, vkp_node *node, const vkp_case *c, vkp_direction direction,
+                             uint32_t runs, vkp_bench_result *r)
 {
     uint32_t section = 0;
     VKP_TRY(vkp_program_create(b->device, &b->program));
@@ -175,12 +178,12 @@ static vkp_status bench_node(bench *b, vkp_node *node, const vkp_case *c, vkp_di
     return build_and_time(b, section, runs ? runs : 1, r);
 }
 
-vkp_status vkp_bench_op(vkp_device *device, const vkp_op *op, const vkp_case *c, vkp_direction direction, uint32_t runs,
-                        vkp_bench_result *result)
+vkp_status vkp_bench_op(vkp_device *device, const vkp_op *op, const vkp_case *c, vkp_direction direction,
+                        uint32_t runs, vkp_bench_result *result)
 {
     if (direction == VKP_BACKWARD && !op->backward)
-        return vkp_fail(VKP_USAGE, "%s has no backward pass (nothing it reads has a gradient; time its forward pass)",
-                        op->name);
+        return vkp_fail(VKP_USAGE, "%s has no backward pass (nothing it reads has a gradient; time the "
+                        "forward pass)", op->name);
     bench b = {.device = device};
     vkp_node node = {.op = op, .attr = c->attr};
     *result = (vkp_bench_result){0};
@@ -197,7 +200,7 @@ void vkp_bench_free(vkp_bench_result *result)
 
 enum { PEAK_GROUPS = 4096, PEAK_UNROLL = 16, PEAK_RUNS = 5 };
 
-/* The best of some runs with `width` accumulators, each long enough (10 ms) that starting it does not count. */
+/* The best of some runs with `width` accumulators, each so long (10 ms) that starting it does not count. */
 static vkp_status fma_rate(bench *b, vkp_shader shader, uint32_t width, double *rate)
 {
     vkp_tensor y = vkp_tensor_packed(0, (vkp_shape){1, 1, 1, PEAK_GROUPS * 64});
