@@ -26,7 +26,7 @@ void main()
     uint row = at(p.xt, n, c, oy * FACTOR, 0) / 4;
     vec4 sum = vec4(0.0);
     for (uint i = 0; i < FACTOR; i++, row += pitch) {
-        // Quadruples beyond the row belong to outputs beyond wy alone; what they hold instead is dropped below.
+        // Quadruples beyond the row belong to outputs beyond wy alone, which are dropped below.
         if (FACTOR == 2) {
             const vec4 a = x[row + first], b = x[row + min(first + 1, pitch - 1)];
             sum += vec4(a.x + a.y, a.z + a.w, b.x + b.y, b.z + b.w);
@@ -34,7 +34,8 @@ void main()
             sum += vec4(total(x[row + first]), total(x[row + min(first + 1, pitch - 1)]),
                         total(x[row + min(first + 2, pitch - 1)]), total(x[row + min(first + 3, pitch - 1)]));
         } else {
-            for (uint k = 0; k < 4 * FACTOR; k++) sum[k / FACTOR] += x[row + min(first + k / 4, pitch - 1)][k % 4];
+            for (uint k = 0; k < 4 * FACTOR; k++)
+                sum[k / FACTOR] += x[row + min(first + k / 4, pitch - 1)][k % 4];
         }
     }
     const uint place = at(p.yt, n, c, oy, quad * 4) / 4;

@@ -22,6 +22,7 @@ void main()
         for (uint i = gl_GlobalInvocationID.x; i < count; i += step)
             y4[to / 4 + i] = ADD ? y4[to / 4 + i] + x4[from / 4 + i] : x4[from / 4 + i];
     } else {
-        for (uint i = gl_GlobalInvocationID.x; i < count; i += step) y[to + i] = ADD ? y[to + i] + x[from + i] : x[from + i];
+        for (uint i = gl_GlobalInvocationID.x; i < count; i += step)
+            y[to + i] = ADD ? y[to + i] + x[from + i] : x[from + i];
     }
 }

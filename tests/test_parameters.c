@@ -34,7 +34,8 @@ static float *add(flat *f, vkp_shape shape, uint32_t offset, vkp_tensor *tensor)
 {
     vkp_buffer *b = &f->buffers[f->count++];
     *tensor = vkp_tensor_packed(0, shape);
-    assert_ok(vkp_buffer_create(test_device, (offset + vkp_shape_count(shape)) * sizeof(float), VKP_MEMORY_HOST, "flat", b));
+    const uint64_t bytes = (offset + vkp_shape_count(shape)) * sizeof(float);
+    assert_ok(vkp_buffer_create(test_device, bytes, VKP_MEMORY_HOST, "flat", b));
     assert_ok(vkp_program_external(f->program, b, 0, b->bytes, "flat", &tensor->buffer));
     tensor->offset = offset;
     return (float *)b->mapped + offset;
@@ -63,7 +64,8 @@ static void steps_in_place(bool narrow, uint32_t offset)
     node.out[VKP_ADAM_P_OUT] = node.in[VKP_ADAM_P];
     node.out[VKP_ADAM_STATE_OUT] = node.in[VKP_ADAM_STATE];
     assert_ok(node.op->forward(f.program, &node));
-    assert_int_equal(vkp_program_dispatch_count(f.program), narrow ? 16 : 1); /* no copies; 64 elements a run */
+    /* No copies; narrow, 64 elements a run. */
+    assert_int_equal(vkp_program_dispatch_count(f.program), narrow ? 16 : 1);
     assert_ok(vkp_program_build(f.program, &f.arena));
 
     double want[COUNT], m[COUNT] = {0}, v[COUNT] = {0};
@@ -102,7 +104,8 @@ static void init_in_runs(void **state)
     flat f;
     start(&f, true);
     vkp_node node = {.op = &vkp_op_init_uniform, .attr = {.scale = 0.3f}};
-    vkp_init_key(5, vkp_random_stream(VKP_RANDOM_INIT, 3), add(&f, (vkp_shape){1, 1, 1, VKP_INIT_KEY}, 3, &node.in[0]));
+    float *key = add(&f, (vkp_shape){1, 1, 1, VKP_INIT_KEY}, 3, &node.in[0]);
+    vkp_init_key(5, vkp_random_stream(VKP_RANDOM_INIT, 3), key);
     const float *y = add(&f, (vkp_shape){17, 1, 1, 59}, 5, &node.in[1]);
     node.out[0] = node.in[1];
     assert_ok(node.op->forward(f.program, &node));

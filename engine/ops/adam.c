@@ -12,11 +12,12 @@
 #include "ops/moves.h"
 #include "ops/op.h"
 
-void vkp_adam_hyper(double lr, double beta1, double beta2, double eps, uint64_t step, float hyper[VKP_ADAM_HYPER])
+void vkp_adam_hyper(double lr, double beta1, double beta2, double eps, uint64_t step,
+                    float hyper[VKP_ADAM_HYPER])
 {
     const double t = (double)step;
-    const double values[VKP_ADAM_HYPER] = {lr / (1 - pow(beta1, t)), sqrt(1 - pow(beta2, t)), beta1, beta2, eps,
-                                           1 - beta1, 1 - beta2};
+    const double values[VKP_ADAM_HYPER] = {
+        lr / (1 - pow(beta1, t)), sqrt(1 - pow(beta2, t)), beta1, beta2, eps, 1 - beta1, 1 - beta2};
     for (int i = 0; i < VKP_ADAM_HYPER; i++) hyper[i] = (float)values[i];
 }
 
@@ -28,9 +29,9 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     if (p.n != 1 || p.c != 1 || p.h != 1 || !p.w || !vkp_shape_equal(p, g) ||
         !vkp_shape_equal(state, (vkp_shape){1, 1, p.w, 2}) ||
         vkp_shape_count(node->in[VKP_ADAM_HYPER_IN].shape) != VKP_ADAM_HYPER)
-        return vkp_fail(VKP_SHAPE, "adam of %s with gradient %s and state %s is not possible (wanted (1,1,1,count) twice "
-                        "and (1,1,count,2); check the sizes)", vkp_shape_text(p, pt), vkp_shape_text(g, gt),
-                        vkp_shape_text(state, st));
+        return vkp_fail(VKP_SHAPE, "adam of %s with gradient %s and state %s is not possible (wanted "
+                        "(1,1,1,count) twice and (1,1,count,2); check the sizes)", vkp_shape_text(p, pt),
+                        vkp_shape_text(g, gt), vkp_shape_text(state, st));
     out[VKP_ADAM_P_OUT] = p;
     out[VKP_ADAM_STATE_OUT] = state;
     return VKP_OK;
@@ -70,9 +71,11 @@ static vkp_status forward(vkp_program *program, const vkp_node *node)
     return VKP_OK;
 }
 
-static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT])
+static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
+                      double *const out[VKP_MAX_OUT])
 {
-    const double *p = in[VKP_ADAM_P], *g = in[VKP_ADAM_G], *state = in[VKP_ADAM_STATE], *hyper = in[VKP_ADAM_HYPER_IN];
+    const double *p = in[VKP_ADAM_P], *g = in[VKP_ADAM_G];
+    const double *state = in[VKP_ADAM_STATE], *hyper = in[VKP_ADAM_HYPER_IN];
     for (uint32_t i = 0; i < node->in[VKP_ADAM_P].shape.w; i++) {
         const double m = hyper[2] * state[2 * i] + hyper[5] * g[i];
         const double v = hyper[3] * state[2 * i + 1] + hyper[6] * g[i] * g[i];

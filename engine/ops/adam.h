@@ -6,13 +6,14 @@
 
 #define VKP_ADAM_HYPER 8
 
-/* Places of vkp_op_adam: in p and g (1,1,1,count), state (1,1,count,2), hyper (1,1,1,VKP_ADAM_HYPER); out p and
- * state. All are packed and flat; each row of state is an element's m and v. In training the outputs are the
- * inputs, updated in place; where they are other tensors they are first copied. */
+/* Places of vkp_op_adam: in p and g (1,1,1,count), state (1,1,count,2), hyper (1,1,1,VKP_ADAM_HYPER);
+ * out p and state. All are packed and flat; each row of state is an element's m and v. In training the outputs are
+ * the inputs, updated in place; where they are other tensors they are first copied. */
 enum { VKP_ADAM_P, VKP_ADAM_G, VKP_ADAM_STATE, VKP_ADAM_HYPER_IN, VKP_ADAM_P_OUT = 0, VKP_ADAM_STATE_OUT };
 
 /* The values of hyper for step 1, 2, ...: lr / (1 - beta1^step), sqrt(1 - beta2^step), beta1, beta2, eps,
  * 1 - beta1, 1 - beta2, 0. The last two are rounded once from double, as PyTorch does. */
-void vkp_adam_hyper(double lr, double beta1, double beta2, double eps, uint64_t step, float hyper[VKP_ADAM_HYPER]);
+void vkp_adam_hyper(double lr, double beta1, double beta2, double eps, uint64_t step,
+                    float hyper[VKP_ADAM_HYPER]);
 
 #endif

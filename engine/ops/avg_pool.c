@@ -9,13 +9,17 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     const uint32_t f = node->attr.factor;
     char text[48];
     if (!f || x.h < f || x.w < f)
-        return vkp_fail(VKP_SHAPE, "avg_pool of %s by %u is not possible (no whole window fits; check the sizes)",
-                        vkp_shape_text(x, text), f);
+        return vkp_fail(VKP_SHAPE, "avg_pool of %s by %u is not possible (no whole window fits; check the "
+                        "sizes)", vkp_shape_text(x, text), f);
     out[0] = (vkp_shape){x.n, x.c, x.h / f, x.w / f};
     return VKP_OK;
 }
 
-static float share(const vkp_node *node) { return 1.0f / ((float)node->attr.factor * (float)node->attr.factor); }
+static float share(const vkp_node *node)
+{
+    const float f = (float)node->attr.factor;
+    return 1 / (f * f);
+}
 
 static vkp_status forward(vkp_program *p, const vkp_node *node)
 {
@@ -28,7 +32,8 @@ static vkp_status backward(vkp_program *p, const vkp_node *node)
     return vkp_block_spread(p, &node->d_out[0], &node->d_in[0], node->attr.factor, share(node), node->add[0]);
 }
 
-static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT])
+static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
+                      double *const out[VKP_MAX_OUT])
 {
     const vkp_shape x = node->in[0].shape;
     const uint32_t f = node->attr.factor;
@@ -38,7 +43,8 @@ static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], 
             for (uint32_t ox = 0; ox < x.w / f; ox++) {
                 double sum = 0;
                 for (uint32_t i = 0; i < f; i++)
-                    for (uint32_t j = 0; j < f; j++) sum += in[0][(plane * x.h + oy * f + i) * x.w + ox * f + j];
+                    for (uint32_t j = 0; j < f; j++)
+                        sum += in[0][(plane * x.h + oy * f + i) * x.w + ox * f + j];
                 *y++ = sum / (f * f);
             }
 }

@@ -10,8 +10,8 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     const vkp_shape a = node->in[0].shape, b = node->in[1].shape;
     char at[48], bt[48];
     if (a.n != b.n || a.h != b.h || a.w != b.w || (uint64_t)a.c + b.c > INT32_MAX)
-        return vkp_fail(VKP_SHAPE, "concat of %s and %s is not possible (only channels may differ; check the sizes)",
-                        vkp_shape_text(a, at), vkp_shape_text(b, bt));
+        return vkp_fail(VKP_SHAPE, "concat of %s and %s is not possible (only channels may differ; check the "
+                        "sizes)", vkp_shape_text(a, at), vkp_shape_text(b, bt));
     out[0] = (vkp_shape){a.n, a.c + b.c, a.h, a.w};
     return VKP_OK;
 }
@@ -41,7 +41,8 @@ static vkp_status backward(vkp_program *p, const vkp_node *node)
     return VKP_OK;
 }
 
-static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT])
+static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
+                      double *const out[VKP_MAX_OUT])
 {
     const vkp_shape a = node->in[0].shape, b = node->in[1].shape;
     const size_t plane = (size_t)a.h * a.w;

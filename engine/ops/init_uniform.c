@@ -20,8 +20,8 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     const vkp_shape key = node->in[0].shape, like = node->in[1].shape;
     char kt[48], lt[48];
     if (vkp_shape_count(key) != VKP_INIT_KEY || !vkp_shape_count(like))
-        return vkp_fail(VKP_SHAPE, "init_uniform of %s with key %s is not possible (empty, or a key that is not 8 floats; "
-                        "check the sizes)", vkp_shape_text(like, lt), vkp_shape_text(key, kt));
+        return vkp_fail(VKP_SHAPE, "init_uniform of %s with key %s is not possible (empty, or a key that is "
+                        "not 8 floats; check the sizes)", vkp_shape_text(like, lt), vkp_shape_text(key, kt));
     out[0] = like;
     return VKP_OK;
 }
@@ -48,7 +48,8 @@ static vkp_status forward(vkp_program *program, const vkp_node *node)
     return VKP_OK;
 }
 
-static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT])
+static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
+                      double *const out[VKP_MAX_OUT])
 {
     uint64_t key[2] = {0};
     for (int i = 0; i < VKP_INIT_KEY; i++) key[i / 4] |= (uint64_t)in[0][i] << 16 * (i % 4);
@@ -63,7 +64,8 @@ static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], 
 /* attr.mode tells the cases' keys apart; all 128 bits are in use. */
 static bool fill(const vkp_node *node, uint32_t i, float *values)
 {
-    if (i == 0) vkp_init_key(0x9e3779b97f4a7c15u * (node->attr.mode + 1), 0xd1b54a32d192ed03u * node->attr.mode, values);
+    const uint64_t mode = node->attr.mode;
+    if (i == 0) vkp_init_key(0x9e3779b97f4a7c15u * (mode + 1), 0xd1b54a32d192ed03u * mode, values);
     return i == 0;
 }
 

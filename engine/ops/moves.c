@@ -25,7 +25,8 @@ vkp_tensor vkp_flat_part(const vkp_tensor *t, uint64_t start, uint32_t count)
 
 /* Pictures one dispatch may take: by the bindings, and by the groups of the dimension they share with
  * `planes` of each. */
-static uint32_t pictures(const vkp_device *d, const vkp_tensor *a, const vkp_tensor *b, uint32_t axis, uint32_t planes)
+static uint32_t pictures(const vkp_device *d, const vkp_tensor *a, const vkp_tensor *b, uint32_t axis,
+                         uint32_t planes)
 {
     const uint32_t by_binding = vkp_pictures_per_binding(d, (const vkp_tensor *const[]){a, b}, 2);
     const uint32_t by_groups = d->info.limits.group_count[axis] / planes;
@@ -36,12 +37,14 @@ vkp_status vkp_copy(vkp_program *p, const vkp_tensor *from, const vkp_tensor *to
 {
     const vkp_device *device = vkp_program_device(p);
     const uint64_t floats = from->shape.c * vkp_plane(from);
-    const bool quads = !(floats % 4 || from->offset % 4 || to->offset % 4 || from->stride_n % 4 || to->stride_n % 4);
+    const bool quads = !(floats % 4 || from->offset % 4 || to->offset % 4 || from->stride_n % 4 ||
+                         to->stride_n % 4);
     const uint32_t items = (uint32_t)(quads ? floats / 4 : floats);
     const uint32_t chunk = pictures(device, from, to, 1, 1);
     for (uint32_t n = 0; n < from->shape.n; n += chunk) {
         const uint32_t count = least(chunk, from->shape.n - n);
-        const vkp_tensor source = vkp_tensor_pictures(from, n, count), target = vkp_tensor_pictures(to, n, count);
+        const vkp_tensor source = vkp_tensor_pictures(from, n, count);
+        const vkp_tensor target = vkp_tensor_pictures(to, n, count);
         vkp_dispatch d = {.shader = VKP_SHADER_copy, .spec = {quads, add}, .spec_count = 2,
                           .groups = {vkp_flat_groups(device, items, 4), count, 1}};
         vkp_bind(device, &d, &target, VKP_READ_WRITE);
@@ -54,14 +57,15 @@ vkp_status vkp_copy(vkp_program *p, const vkp_tensor *from, const vkp_tensor *to
 }
 
 /* Both block passes: `columns` and `rows` are the invocations that a plane takes. */
-static vkp_status blocks(vkp_program *p, const vkp_dispatch *pass, const vkp_tensor *from, const vkp_tensor *to,
-                         uint32_t columns, uint32_t rows, float scale)
+static vkp_status blocks(vkp_program *p, const vkp_dispatch *pass, const vkp_tensor *from,
+                         const vkp_tensor *to, uint32_t columns, uint32_t rows, float scale)
 {
     const vkp_device *device = vkp_program_device(p);
     const uint32_t chunk = pictures(device, from, to, 2, to->shape.c);
     for (uint32_t n = 0; n < to->shape.n; n += chunk) {
         const uint32_t count = least(chunk, to->shape.n - n);
-        const vkp_tensor source = vkp_tensor_pictures(from, n, count), target = vkp_tensor_pictures(to, n, count);
+        const vkp_tensor source = vkp_tensor_pictures(from, n, count);
+        const vkp_tensor target = vkp_tensor_pictures(to, n, count);
         vkp_dispatch d = *pass;
         d.groups[0] = vkp_groups(columns, 8);
         d.groups[1] = vkp_groups(rows, 8);
@@ -76,15 +80,15 @@ static vkp_status blocks(vkp_program *p, const vkp_dispatch *pass, const vkp_ten
     return VKP_OK;
 }
 
-vkp_status vkp_block_sum(vkp_program *p, const vkp_tensor *from, const vkp_tensor *to, uint32_t factor, float scale,
-                         bool add)
+vkp_status vkp_block_sum(vkp_program *p, const vkp_tensor *from, const vkp_tensor *to, uint32_t factor,
+                         float scale, bool add)
 {
     const vkp_dispatch pass = {.shader = VKP_SHADER_block_sum, .spec = {factor, add}, .spec_count = 2};
     return blocks(p, &pass, from, to, to->pitch / 4, to->shape.h, scale);
 }
 
-vkp_status vkp_block_spread(vkp_program *p, const vkp_tensor *from, const vkp_tensor *to, uint32_t factor, float scale,
-                            bool add)
+vkp_status vkp_block_spread(vkp_program *p, const vkp_tensor *from, const vkp_tensor *to, uint32_t factor,
+                            float scale, bool add)
 {
     const vkp_dispatch pass = {.shader = VKP_SHADER_block_spread, .spec = {factor, add}, .spec_count = 2};
     return blocks(p, &pass, from, to, to->pitch / 4, vkp_groups(to->shape.h, factor), scale);

@@ -7,7 +7,8 @@
 #include "ops/tensor.h"
 
 /* Copies `from` to `to`, of the same shape and pitch; packed tensors too. */
-VKP_MUST_USE vkp_status vkp_copy(vkp_program *program, const vkp_tensor *from, const vkp_tensor *to, bool add);
+VKP_MUST_USE vkp_status vkp_copy(vkp_program *program, const vkp_tensor *from, const vkp_tensor *to,
+                                 bool add);
 
 /* to[y][x] = scale * the sum of from's factor x factor block at (y, x) * factor. Every block of `to` lies
  * wholly in `from`. Activations. */

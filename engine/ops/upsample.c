@@ -9,8 +9,8 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     const uint64_t h = (uint64_t)x.h * node->attr.factor, w = (uint64_t)x.w * node->attr.factor;
     char text[48];
     if (!h || !w || h > INT32_MAX || w > INT32_MAX)
-        return vkp_fail(VKP_SHAPE, "upsample of %s by %u is not possible (empty or too large; check the sizes)",
-                        vkp_shape_text(x, text), node->attr.factor);
+        return vkp_fail(VKP_SHAPE, "upsample of %s by %u is not possible (empty or too large; check the "
+                        "sizes)", vkp_shape_text(x, text), node->attr.factor);
     out[0] = (vkp_shape){x.n, x.c, (uint32_t)h, (uint32_t)w};
     return VKP_OK;
 }
@@ -26,7 +26,8 @@ static vkp_status backward(vkp_program *p, const vkp_node *node)
     return vkp_block_sum(p, &node->d_out[0], &node->d_in[0], node->attr.factor, 1, node->add[0]);
 }
 
-static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT])
+static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
+                      double *const out[VKP_MAX_OUT])
 {
     const vkp_shape x = node->in[0].shape;
     const uint32_t f = node->attr.factor;

@@ -32,7 +32,8 @@ static void bench_destroy(bench *b)
 static vkp_status add_tensor(bench *b, const char *name, vkp_tensor *layout)
 {
     vkp_buffer *buffer = &b->buffers[b->count];
-    VKP_TRY(vkp_buffer_create(b->device, vkp_extent(layout) * sizeof(float), VKP_MEMORY_DEVICE, name, buffer));
+    const uint64_t bytes = vkp_extent(layout) * sizeof(float);
+    VKP_TRY(vkp_buffer_create(b->device, bytes, VKP_MEMORY_DEVICE, name, buffer));
     b->count++;
     return vkp_program_external(b->program, buffer, 0, buffer->bytes, name, &layout->buffer);
 }
@@ -128,7 +129,8 @@ static vkp_status keep_run(vkp_bench_result *r, const vkp_profile_row *rows, siz
 }
 
 /* Profiles a section `runs` times; `totals` has room for as many. */
-static vkp_status time_runs(vkp_program *program, uint32_t section, double *totals, uint32_t runs, vkp_bench_result *r)
+static vkp_status time_runs(vkp_program *program, uint32_t section, double *totals, uint32_t runs,
+                            vkp_bench_result *r)
 {
     for (uint32_t run = 0; run < runs; run++) {
         vkp_profile_row *rows;
@@ -136,7 +138,8 @@ static vkp_status time_runs(vkp_program *program, uint32_t section, double *tota
         VKP_TRY(vkp_program_profile(program, section, 1, &rows, &count));
         totals[run] = 0;
         for (size_t i = 0; i < count; i++) totals[run] += rows[i].milliseconds;
-        const vkp_status status = !run || totals[run] < r->min_ms ? keep_run(r, rows, count, totals[run]) : VKP_OK;
+        const bool best = !run || totals[run] < r->min_ms;
+        const vkp_status status = best ? keep_run(r, rows, count, totals[run]) : VKP_OK;
         free(rows);
         VKP_TRY(status);
     }
@@ -158,8 +161,8 @@ static vkp_status build_and_time(bench *b, uint32_t section, uint32_t runs, vkp_
     return status;
 }
 
-static vkp_status bench_node(bench *b, vkp_node *node, const vkp_case *c, vkp_direction direction, uint32_t runs,
-                             vkp_bench_result *r)
+static vkp_status bench_node(bench *b, vkp_node *node, const vkp_case *c, vkp_direction direction,
+                             uint32_t runs, vkp_bench_result *r)
 {
     uint32_t section = 0;
     VKP_TRY(vkp_program_create(b->device, &b->program));
@@ -175,12 +178,12 @@ static vkp_status bench_node(bench *b, vkp_node *node, const vkp_case *c, vkp_di
     return build_and_time(b, section, runs ? runs : 1, r);
 }
 
-vkp_status vkp_bench_op(vkp_device *device, const vkp_op *op, const vkp_case *c, vkp_direction direction, uint32_t runs,
-                        vkp_bench_result *result)
+vkp_status vkp_bench_op(vkp_device *device, const vkp_op *op, const vkp_case *c, vkp_direction direction,
+                        uint32_t runs, vkp_bench_result *result)
 {
     if (direction == VKP_BACKWARD && !op->backward)
-        return vkp_fail(VKP_USAGE, "%s has no backward pass (nothing it reads has a gradient; time its forward pass)",
-                        op->name);
+        return vkp_fail(VKP_USAGE, "%s has no backward pass (nothing it reads has a gradient; time the "
+                        "forward pass)", op->name);
     bench b = {.device = device};
     vkp_node node = {.op = op, .attr = c->attr};
     *result = (vkp_bench_result){0};
@@ -195,14 +198,14 @@ void vkp_bench_free(vkp_bench_result *result)
     *result = (vkp_bench_result){0};
 }
 
-enum { PEAK_GROUPS = 4096, PEAK_UNROLL = 16, PEAK_RUNS = 10 };
+enum { PEAK_GROUPS = 4096, PEAK_UNROLL = 16, PEAK_RUNS = 5 };
 
-/* The best of some runs with `width` accumulators, each long enough (10 ms) that starting it does not count. */
-static vkp_status fma_rate(bench *b, uint32_t width, double *rate)
+/* The best of some runs with `width` accumulators, each so long (10 ms) that starting it does not count. */
+static vkp_status fma_rate(bench *b, vkp_shader shader, uint32_t width, double *rate)
 {
     vkp_tensor y = vkp_tensor_packed(0, (vkp_shape){1, 1, 1, PEAK_GROUPS * 64});
     vkp_tensor work = vkp_tensor_packed(0, (vkp_shape){1, 1, 1, 4});
-    vkp_dispatch d = {.shader = VKP_SHADER_peak_fma, .spec = {width}, .spec_count = 1, .groups = {PEAK_GROUPS, 1, 1}};
+    vkp_dispatch d = {.shader = shader, .groups = {PEAK_GROUPS, 1, 1}};
     VKP_TRY(vkp_program_create(b->device, &b->program));
     VKP_TRY(add_tensor(b, "sums", &y));
     VKP_TRY(add_tensor(b, "work", &work));
@@ -255,14 +258,15 @@ static vkp_status copy_rate(bench *b, bool texels, double *rate)
 
 vkp_status vkp_bench_peak(vkp_device *device, vkp_peak *peak)
 {
-    /* How many accumulators fit the registers differs from device to device; 3 suit 16 registers of a CPU. */
-    static const uint32_t widths[] = {2, 3, 4, 8};
     *peak = (vkp_peak){0};
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 4; i++) {
         bench b = {.device = device};
         double rate = 0;
-        double *best = i < 4 ? &peak->flop_per_second : &peak->bytes_per_second;
-        const vkp_status status = i < 4 ? fma_rate(&b, widths[i], &rate) : copy_rate(&b, i == 5, &rate);
+        double *best = i < 2 ? &peak->flop_per_second : &peak->bytes_per_second;
+        vkp_status status = VKP_OK;
+        if (i == 0) status = fma_rate(&b, VKP_SHADER_peak_fma_3, 3, &rate);
+        if (i == 1) status = fma_rate(&b, VKP_SHADER_peak_fma_8, 8, &rate);
+        if (i >= 2) status = copy_rate(&b, i == 3, &rate);
         bench_destroy(&b);
         VKP_TRY(status);
         if (rate > *best) *best = rate;

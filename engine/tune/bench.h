@@ -21,10 +21,10 @@ typedef struct vkp_bench_result {
 
 /* Runs one direction of an operation `runs` times (at least once) after a first run that is not counted, on
  * tensors of its own for the case's shapes, with random values or those of op->fill. Backward makes the
- * gradients of all inputs that can have one. The caller frees *result with vkp_bench_free, after success only.
- * USAGE when the operation has no such direction; SHAPE, DEVICE_MEMORY as the operation and device have it. */
-VKP_MUST_USE vkp_status vkp_bench_op(vkp_device *device, const vkp_op *op, const vkp_case *c, vkp_direction direction,
-                                     uint32_t runs, vkp_bench_result *result);
+ * gradients of all inputs that can have one. The caller frees *result with vkp_bench_free, after success
+ * only. USAGE when the operation has no such direction; SHAPE, DEVICE_MEMORY as the operation has it. */
+VKP_MUST_USE vkp_status vkp_bench_op(vkp_device *device, const vkp_op *op, const vkp_case *c,
+                                     vkp_direction direction, uint32_t runs, vkp_bench_result *result);
 void vkp_bench_free(vkp_bench_result *result);
 
 /* A device's measured peaks: 32-bit multiply-adds in registers (2 operations each), and bytes read plus
