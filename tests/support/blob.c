@@ -113,7 +113,7 @@ blob blob_read(const char *path)
 {
     void *bytes;
     blob b = {NULL, 0};
-    assert_int_equal(vkp_file_read(path, 1 << 24, &bytes, &b.size), VKP_OK);
+    assert_int_equal(vkp_file_read(path, 1 << 28, &bytes, &b.size), VKP_OK);
     b.bytes = bytes;
     return b;
 }
