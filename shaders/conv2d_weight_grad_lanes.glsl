@@ -18,7 +18,7 @@ layout(constant_id = 3) const int PER_LANE = 4; // channels of G a lane
 layout(constant_id = 4) const int SPAN = 2;        // width of a tile, in quads of pixels
 layout(constant_id = 5) const int ROWS = 1;     // height of a tile
 layout(constant_id = 6) const bool FLIP = false;
-layout(std430, binding = 0) writeonly buffer P { float part[]; };
+layout(std430, binding = 0) writeonly buffer P { float parts[]; };
 QUADS(1, h);
 QUADS(2, g);
 layout(push_constant) uniform Push {
@@ -31,9 +31,9 @@ layout(push_constant) uniform Push {
 } p;
 
 const int TAPS = KERNEL * KERNEL, PAD = KERNEL / 2, SIDE = PAD > 0 ? 1 : 0;
-const int WIDE = SPAN + 2 * SIDE, HIGH = ROWS + 2 * PAD, AREA = WIDE * HIGH; // the fetched part, in quads
-const int FETCHES = (AREA * CHANNELS + LANES - 1) / LANES;
-const int ACROSS = SPAN * 4 + 2 * PAD;         // the used part of its width, in pixels
+const int HIGH = ROWS + 2 * PAD, WIDE = SPAN + 2 * SIDE; // what a tile needs of H: pixels by quads
+const int FETCHES = (HIGH * CHANNELS + LANES - 1) / LANES; // of a column of quads
+const int ACROSS = SPAN * 4 + 2 * PAD;                   // what is used of its width, in pixels
 
 void main()
 {
@@ -42,15 +42,14 @@ void main()
     const uint g0 = gl_WorkGroupID.x * LANES * PER_LANE + lane, h0 = gl_WorkGroupID.y * CHANNELS;
     const Tensor ht = p.ht, gt = p.gt;
 
-    int row[FETCHES], column[FETCHES], start[FETCHES];
+    // Channels beyond the last one repeat it: their sums are not stored.
+    int row[FETCHES];
+    uint h_start[FETCHES], g_start[PER_LANE];
     [[unroll]] for (int f = 0; f < FETCHES; f++) {
-        const int t = f * LANES + lane;
-        const uint c = h0 + uint(t / AREA);
-        row[f] = c < h_channels && t < AREA * CHANNELS ? t % AREA / WIDE - PAD : 0x40000000; // never inside
-        column[f] = t % WIDE - SIDE;
-        start[f] = int(ht.offset + c * ht.plane);
+        const int t = min(f * LANES + lane, HIGH * CHANNELS - 1);
+        row[f] = t % HIGH - PAD;
+        h_start[f] = ht.offset + min(h0 + uint(t / HIGH), h_channels - 1) * ht.plane;
     }
-    uint g_start[PER_LANE];
     [[unroll]] for (int c = 0; c < PER_LANE; c++)
         g_start[c] = gt.offset + min(g0 + c * LANES, g_channels - 1) * gt.plane;
 
@@ -59,36 +58,45 @@ void main()
     const uint begin = gl_WorkGroupID.z * p.rows_a_group, end = min(begin + p.rows_a_group, p.rows);
     for (uint r = begin; r < end; r++) {
         const uint n = r / tile_rows;
-        const int y = int(r % tile_rows) * ROWS, h_picture = int(n * ht.stride_n), g_picture = int(n * gt.stride_n);
+        const int y = int(r % tile_rows) * ROWS;
+        uint line[FETCHES];
+        bool inside[FETCHES];
+        vec4 column[FETCHES * WIDE]; // the first 2 * SIDE are those of the tile before
+        [[unroll]] for (int f = 0; f < FETCHES; f++) {
+            inside[f] = y + row[f] >= 0 && y + row[f] < height;
+            line[f] = h_start[f] + n * ht.stride_n + (inside[f] ? uint((y + row[f]) * wide) : 0);
+            [[unroll]] for (int q = 0; q < 2 * SIDE; q++)
+                column[q * FETCHES + f] = q == 1 && inside[f] ? quad(h, line[f]) : vec4(0.0);
+        }
         for (int x = 0; x < wide; x += SPAN) {
-            vec4 part_h[FETCHES], part_g[PER_LANE * ROWS * SPAN];
-            [[unroll]] for (int f = 0; f < FETCHES; f++) {
-                const int hy = y + row[f], hx = x + column[f];
-                const bool inside = hy >= 0 && hy < height && hx >= 0 && hx < wide;
-                part_h[f] = quad(h, inside ? start[f] + h_picture + hy * wide + hx : int(ht.offset));
-                if (!inside) part_h[f] = vec4(0.0);
+            [[unroll]] for (int i = 2 * SIDE * FETCHES; i < FETCHES * WIDE; i++) {
+                const int f = i % FETCHES, hx = x + i / FETCHES - SIDE;
+                column[i] = quad(h, line[f] + (hx < wide ? hx : 0));
+                if (!inside[f] || hx >= wide) column[i] = vec4(0.0);
             }
-            [[unroll]] for (int c = 0; c < PER_LANE; c++)
-                [[unroll]] for (int i = 0; i < ROWS * SPAN; i++) {
-                    const int gy = y + i / SPAN, gx = x + i % SPAN;
-                    const bool inside = gy < height && gx < wide;
-                    part_g[c * ROWS * SPAN + i] = quad(g, g_start[c] + g_picture + (inside ? gy * wide + gx : 0));
-                    if (!inside) part_g[c * ROWS * SPAN + i] = vec4(0.0);
-                }
             float v[CHANNELS * HIGH * ACROSS];
             [[unroll]] for (int i = 0; i < CHANNELS * HIGH * ACROSS; i++) {
-                const int px = i % ACROSS + 4 * SIDE - PAD, t = i / ACROSS * WIDE + px / 4;
-                v[i] = subgroupShuffle(part_h[t / LANES][px % 4], t % LANES);
+                const int px = i % ACROSS + 4 * SIDE - PAD, t = i / ACROSS;
+                v[i] = subgroupShuffle(column[px / 4 * FETCHES + t / LANES][px % 4], t % LANES);
             }
-            [[unroll]] for (int a = 0; a < CHANNELS; a++)
-                [[unroll]] for (int t = 0; t < TAPS; t++)
-                    [[unroll]] for (int c = 0; c < PER_LANE; c++)
+            [[unroll]] for (int c = 0; c < PER_LANE; c++) {
+                vec4 part[ROWS * SPAN];
+                [[unroll]] for (int i = 0; i < ROWS * SPAN; i++) {
+                    const int gy = y + i / SPAN, gx = x + i % SPAN;
+                    const bool within = gy < height && gx < wide;
+                    part[i] = quad(g, g_start[c] + n * gt.stride_n + (within ? gy * wide + gx : 0));
+                    if (!within) part[i] = vec4(0.0);
+                }
+                [[unroll]] for (int a = 0; a < CHANNELS; a++)
+                    [[unroll]] for (int t = 0; t < TAPS; t++)
                         [[unroll]] for (int i = 0; i < ROWS * SPAN * 4; i++) {
                             const int py = i / (SPAN * 4), px = i % (SPAN * 4);
                             sum[(a * TAPS + t) * PER_LANE + c] +=
                                 v[(a * HIGH + py + t / KERNEL) * ACROSS + px + t % KERNEL] *
-                                part_g[(c * ROWS + py) * SPAN + px / 4][px % 4];
+                                part[py * SPAN + px / 4][px % 4];
                         }
+            }
+            [[unroll]] for (int i = 0; i < 2 * SIDE * FETCHES; i++) column[i] = column[i + SPAN * FETCHES];
         }
     }
 
@@ -98,6 +106,6 @@ void main()
             if (h0 + a >= h_channels || g0 + c * LANES >= g_channels) continue;
             const uint weight = place + (h0 + a) * p.h_stride + (g0 + c * LANES) * p.g_stride;
             [[unroll]] for (int t = 0; t < TAPS; t++)
-                part[weight + (FLIP ? TAPS - 1 - t : t)] = sum[(a * TAPS + t) * PER_LANE + c];
+                parts[weight + (FLIP ? TAPS - 1 - t : t)] = sum[(a * TAPS + t) * PER_LANE + c];
         }
 }

@@ -6,8 +6,8 @@
 // three products, nine for both axes, instead of one for each output and tap. A group takes one of F, T, L
 // for the rows (AXIS 0, 1, 2) and all three for the columns. With an upsampling of 4 the gradient arrives
 // summed (conv2d_class_sum), with one of 2 as it is.
-// Lanes, channels and partial results are those of conv2d_weight_grad_lanes.glsl. The rows' sums for T belong
-// to all rows of weights, F to the first, L to the last: T is one partial result, F and L together another.
+// Lanes, channels and partial results are like those of conv2d_weight_grad_lanes.glsl; a row of weights is put
+// together from T and F or L by conv2d_weight_grad_phases_sum.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_basic : require
@@ -22,22 +22,28 @@ layout(constant_id = 3) const int PER_LANE = 3;  // channels of the gradient a l
 layout(constant_id = 4) const int SPAN = 2;      // width of a tile, in quads of pixels
 layout(constant_id = 5) const int ROWS = 1;      // height of a tile
 layout(constant_id = 6) const int AXIS = 1;
-layout(std430, binding = 0) writeonly buffer P { float part[]; }; // [part][co][ci][3][3]
+layout(std430, binding = 0) writeonly buffer P { float parts[]; }; // [part][axis][co][ci][3]
 QUADS(1, h); // the input
 QUADS(2, g); // the gradient
 layout(push_constant) uniform Push {
-    Tensor pt, ht, gt;          // pt.stride_n: from partial result to partial result
+    Tensor pt, ht, gt;          // pt: "pictures" are partial results, "channels" are axes
     uint height, tile_rows;     // of a picture: in pixels, in tiles
     uint h_channels, g_channels;
     uint rows, rows_a_group;    // rows of tiles of all pictures
     uint first;                 // partial result of the dispatch's first group
 } p;
 
-const int WIDE = SPAN + 2, ACROSS = SPAN * 4 + 2;
-const int FETCHES = (WIDE * CHANNELS + LANES - 1) / LANES;
-const int LINES = AXIS == 1 ? ROWS : ROWS + 1; // fetched
-const int ABOVE = AXIS == 0 ? 1 : 0;           // of the tile's first row
+const int WIDE = SPAN + 2, ACROSS = SPAN * 4 + 2;          // what a tile needs of the input: quads, pixels
+const int FETCHES = (CHANNELS + LANES - 1) / LANES;        // of a column of quads, a line
 const uint GAP = UPSAMPLE == 2 ? 1 : 9;        // planes of a channel of the gradient
+
+vec4 quad_of_h(uint plane, int y, int x, int height, int wide)
+{
+    const bool inside = y >= 0 && y < height && x < wide;
+    vec4 v = quad(h, plane + uint(inside ? y * wide + x : 0));
+    if (!inside) v = vec4(0.0);
+    return v;
+}
 
 vec4 quad_of_g(uint plane, int y, int x, int height, int wide)
 {
@@ -45,6 +51,13 @@ vec4 quad_of_g(uint plane, int y, int x, int height, int wide)
     vec4 v = quad(g, plane + uint(inside ? y * wide + x : 0));
     if (!inside) v = vec4(0.0);
     return v;
+}
+
+// This group's part of the rows: the input, or its difference from the row above or below.
+vec4 fetch_h(uint plane, int y, int x, int height, int wide)
+{
+    const vec4 here = quad_of_h(plane, y, x, height, wide);
+    return AXIS == 1 ? here : quad_of_h(plane, AXIS == 0 ? y - 1 : y + 1, x, height, wide) - here;
 }
 
 // F, T and L of the columns of a quad, for this group's part of the rows.
@@ -74,14 +87,10 @@ void main()
     const uint g0 = gl_WorkGroupID.x * LANES * PER_LANE + lane, h0 = gl_WorkGroupID.y * CHANNELS;
     const Tensor ht = p.ht, gt = p.gt;
 
-    int column[FETCHES], start[FETCHES];
-    [[unroll]] for (int f = 0; f < FETCHES; f++) {
-        const int t = f * LANES + lane;
-        const uint c = h0 + uint(t / WIDE);
-        column[f] = c < h_channels && t < WIDE * CHANNELS ? t % WIDE - 1 : 0x40000000; // never inside
-        start[f] = int(ht.offset + c * ht.plane);
-    }
-    uint g_start[PER_LANE];
+    // Channels beyond the last one repeat it: their sums are not stored.
+    uint h_start[FETCHES], g_start[PER_LANE];
+    [[unroll]] for (int f = 0; f < FETCHES; f++)
+        h_start[f] = ht.offset + min(h0 + f * LANES + lane, h_channels - 1) * ht.plane;
     [[unroll]] for (int c = 0; c < PER_LANE; c++)
         g_start[c] = gt.offset + min(g0 + c * LANES, g_channels - 1) * GAP * gt.plane;
 
@@ -90,24 +99,21 @@ void main()
     const uint begin = gl_WorkGroupID.z * p.rows_a_group, end = min(begin + p.rows_a_group, p.rows);
     for (uint r = begin; r < end; r++) {
         const uint n = r / tile_rows;
-        const int y = int(r % tile_rows) * ROWS, h_picture = int(n * ht.stride_n);
+        const int y = int(r % tile_rows) * ROWS;
+        vec4 column[FETCHES * ROWS * WIDE]; // the first two are those of the tile before
+        [[unroll]] for (int i = 0; i < FETCHES * ROWS; i++) {
+            column[i] = vec4(0.0);
+            column[i + FETCHES * ROWS] =
+                fetch_h(h_start[i / ROWS] + n * ht.stride_n, y + i % ROWS, 0, height, wide);
+        }
         for (int x = 0; x < wide; x += SPAN) {
-            vec4 part_h[FETCHES * ROWS];
-            [[unroll]] for (int f = 0; f < FETCHES; f++) {
-                vec4 line[LINES];
-                [[unroll]] for (int i = 0; i < LINES; i++) {
-                    const int hy = y + i - ABOVE, hx = x + column[f];
-                    const bool inside = hy >= 0 && hy < height && hx >= 0 && hx < wide;
-                    line[i] = quad(h, inside ? start[f] + h_picture + hy * wide + hx : int(ht.offset));
-                    if (!inside) line[i] = vec4(0.0);
-                }
-                [[unroll]] for (int i = 0; i < ROWS; i++)
-                    part_h[f * ROWS + i] = AXIS == 1 ? line[i] : AXIS == 0 ? line[i] - line[i + 1] : line[i + 1] - line[i];
-            }
+            [[unroll]] for (int i = 2 * FETCHES * ROWS; i < WIDE * FETCHES * ROWS; i++)
+                column[i] = fetch_h(h_start[i / ROWS % FETCHES] + n * ht.stride_n, y + i % ROWS,
+                                    x + i / (FETCHES * ROWS) - 1, height, wide);
             float v[CHANNELS * ROWS * ACROSS];
             [[unroll]] for (int i = 0; i < CHANNELS * ROWS * ACROSS; i++) {
-                const int px = i % ACROSS + 3, t = i / ACROSS / ROWS * WIDE + px / 4;
-                v[i] = subgroupShuffle(part_h[t / LANES * ROWS + i / ACROSS % ROWS][px % 4], t % LANES);
+                const int px = i % ACROSS + 3, t = i / ACROSS / ROWS, line = i / ACROSS % ROWS;
+                v[i] = subgroupShuffle(column[(px / 4 * FETCHES + t / LANES) * ROWS + line][px % 4], t % LANES);
             }
             float step[CHANNELS * ROWS * ACROSS]; // to the next pixel
             [[unroll]] for (int i = 0; i < CHANNELS * ROWS * ACROSS; i++)
@@ -126,21 +132,18 @@ void main()
                         sum[s + 2 * PER_LANE] += step[k + 1] * part_g[q][2][px % 4];
                     }
             }
+            [[unroll]] for (int i = 0; i < 2 * FETCHES * ROWS; i++) column[i] = column[i + SPAN * FETCHES * ROWS];
         }
     }
 
-    const uint result = 2 * (p.first + gl_WorkGroupID.z) + (AXIS == 1 ? 1 : 0);
-    const uint place = p.pt.offset + result * p.pt.stride_n;
+    const uint place = p.pt.offset + (p.first + gl_WorkGroupID.z) * p.pt.stride_n + AXIS * p.pt.plane;
     [[unroll]] for (int a = 0; a < CHANNELS; a++)
         [[unroll]] for (int c = 0; c < PER_LANE; c++) {
             if (h0 + a >= h_channels || g0 + c * LANES >= g_channels) continue;
-            const uint weight = place + ((g0 + c * LANES) * h_channels + h0 + a) * 9;
+            const uint weights = place + ((g0 + c * LANES) * h_channels + h0 + a) * 3;
             const int s = a * 3 * PER_LANE + c;
-            const float all = sum[s + PER_LANE];
-            const float row[3] = float[](all - sum[s], all, all + sum[s + 2 * PER_LANE]);
-            [[unroll]] for (int t = 0; t < 9; t++) {
-                if (AXIS == 1 || t / 3 == AXIS) part[weight + t] = row[t % 3];
-                else if (AXIS == 0 && t / 3 == 1) part[weight + t] = 0.0;
-            }
+            parts[weights] = sum[s + PER_LANE] - sum[s];
+            parts[weights + 1] = sum[s + PER_LANE];
+            parts[weights + 2] = sum[s + PER_LANE] + sum[s + 2 * PER_LANE];
         }
 }

@@ -35,8 +35,8 @@ typedef double tile_cost(const tiling *t, uint32_t lanes, const vkp_node *node);
 static double lanes_cost(const tiling *t, uint32_t lanes, const vkp_node *node)
 {
     const uint32_t kernel = node->attr.kernel, taps = kernel * kernel;
-    const uint32_t high = t->rows + kernel - 1, wide = t->quads + (kernel > 1 ? 2 : 0);
-    const double fetches = whole(t->channels * high * wide, lanes) + t->per_lane * t->rows * t->quads;
+    const uint32_t high = t->rows + kernel - 1;
+    const double fetches = whole(t->channels * high, lanes) * t->quads + t->per_lane * t->rows * t->quads;
     const double shuffles = t->channels * high * (t->quads * 4.0 + kernel - 1);
     const uint32_t sums = t->channels * t->per_lane * taps, products = sums * t->rows * t->quads * 4;
     if (sums > MOST_SUMS || products > MOST_PRODUCTS) return 0;
@@ -47,8 +47,7 @@ static double phases_cost(const tiling *t, uint32_t lanes, const vkp_node *node)
 {
     const double planes = vkp_conv_upsample(node) == 2 ? 8.0 / 3 : 3;
     const double values = (double)t->channels * t->rows * (t->quads * 4 + 2);
-    const double fetches = whole(t->channels * (t->quads + 2), lanes) * (t->rows + 1) +
-                           planes * t->per_lane * t->rows * t->quads;
+    const double fetches = t->quads * t->rows * (whole(t->channels, lanes) * 5.0 / 3 + planes * t->per_lane);
     const uint32_t sums = 3 * t->channels * t->per_lane, products = sums * t->rows * t->quads * 4;
     if (t->swapped || sums > MOST_SUMS || products > MOST_PRODUCTS) return 0;
     return FETCH * fetches + (SHUFFLE + PRODUCT) * values + PRODUCT * products + sums;
@@ -95,8 +94,9 @@ static division divide(const vkp_device *device, const vkp_node *node, const til
     d.pictures = least(vkp_pictures_per_binding(device, (const vkp_tensor *const[]){x, gradient}, 2), x->shape.n);
     d.chunks = whole(x->shape.n, d.pictures);
     /* Groups enough to fill the device, and no more partial results than that takes. */
+    const uint32_t groups = device->info.type == VK_PHYSICAL_DEVICE_TYPE_CPU ? 32 : 32 * lanes;
     const uint32_t rows = d.tile_rows * d.pictures;
-    const uint32_t wanted = least(whole(whole(32 * lanes, d.g_blocks * d.h_blocks), d.chunks), rows);
+    const uint32_t wanted = least(whole(whole(groups, d.g_blocks * d.h_blocks), d.chunks), rows);
     d.rows_a_part = whole(rows, wanted);
     d.parts = whole(rows, d.rows_a_part);
     const vkp_tensor some_x = vkp_tensor_pictures(x, 0, d.pictures);
@@ -200,7 +200,8 @@ vkp_status vkp_conv2d_phases_weight_grad(vkp_program *p, const vkp_node *node)
     vkp_tensor gradient = node->d_out[VKP_CONV_Y], parts;
     if (upsample == 4) VKP_TRY(class_sums(p, node, &gradient));
     const division v = divide(device, node, &t, &gradient);
-    VKP_TRY(vkp_parts_new(p, 2 * v.chunks * v.parts, weights(node), &parts));
+    const uint32_t pairs = x.c * node->out[VKP_CONV_Y].shape.c;
+    VKP_TRY(vkp_tensor_new_packed(p, (vkp_shape){v.chunks * v.parts, 3, pairs, 3}, "partial sums", &parts));
     for (uint32_t i = 0; i < 3 * v.chunks; i++) {
         const uint32_t axis = i % 3, chunk = i / 3, n = chunk * v.pictures, count = least(v.pictures, x.n - n);
         const vkp_tensor xs = vkp_tensor_pictures(&node->in[VKP_CONV_X], n, count);
@@ -218,5 +219,11 @@ vkp_status vkp_conv2d_phases_weight_grad(vkp_program *p, const vkp_node *node)
         push_words(&d, words, sizeof words / sizeof *words);
         VKP_TRY(vkp_program_dispatch(p, &d));
     }
-    return finish(p, node, &parts);
+    vkp_dispatch d = {.shader = VKP_SHADER_conv2d_weight_grad_phases_sum, .groups = {vkp_groups(pairs * 3, 64), 1, 1},
+                      .spec = {node->add[VKP_CONV_WEIGHT]}, .spec_count = 1};
+    vkp_bind(device, &d, &node->d_in[VKP_CONV_WEIGHT], VKP_READ_WRITE);
+    vkp_bind(device, &d, &parts, VKP_READ);
+    vkp_push(&d, parts.shape.n);
+    vkp_push(&d, pairs);
+    return vkp_program_dispatch(p, &d);
 }
