@@ -67,8 +67,9 @@ static vkp_status colorize(const colorizing *c, const vkp_picture *original, con
     const float saturation = (float)c->saturation;
     vkp_picture colored = {0}, seen = {0};
     VKP_TRY(vkp_colorizer_predict(c->colorizer, original));
-    vkp_status status = c->small ? vkp_colorizer_join_small(c->colorizer, original, saturation, &colored, &seen)
-                                 : vkp_colorizer_join(c->colorizer, original, saturation, &colored);
+    vkp_status status = c->small
+                            ? vkp_colorizer_join_small(c->colorizer, original, saturation, &colored, &seen)
+                            : vkp_colorizer_join(c->colorizer, original, saturation, &colored);
     if (status == VKP_OK) status = write_result(c, output, &colored, c->small ? &seen : original);
     vkp_picture_free(&colored);
     vkp_picture_free(&seen);
@@ -102,7 +103,9 @@ static vkp_status colorize_next(colorizing *c, vkp_loader *loader, const vkp_job
 static vkp_status colorize_jobs(colorizing *c, const vkp_jobs *jobs)
 {
     const char **paths = calloc(jobs->count + 1, sizeof *paths);
-    if (!paths) return vkp_fail(VKP_MEMORY, "no memory for the list of pictures (host memory ran out; close programs)");
+    if (!paths)
+        return vkp_fail(VKP_MEMORY,
+                        "no memory for the list of pictures (host memory ran out; close programs)");
     for (size_t i = 0; i < jobs->count; i++) paths[i] = jobs->list[i].input;
     vkp_loader *loader;
     vkp_status status = vkp_read_ahead(paths, jobs->count, &loader);
@@ -144,7 +147,8 @@ static vkp_status list_jobs(const vkp_options *options, vkp_jobs *jobs)
 {
     const size_t count = vkp_options_argument_count(options);
     const char **inputs = calloc(count + 1, sizeof *inputs);
-    if (!inputs) return vkp_fail(VKP_MEMORY, "no memory for the list of inputs (host memory ran out; close programs)");
+    if (!inputs)
+        return vkp_fail(VKP_MEMORY, "no memory for the list of inputs (host memory ran out; close programs)");
     for (size_t i = 0; i < count; i++) inputs[i] = vkp_options_argument(options, i);
     const vkp_status status = vkp_jobs_make(inputs, count, vkp_options_value(options, "out"),
                                             vkp_options_given(options, "skip-existing"), jobs);
@@ -164,8 +168,10 @@ static vkp_status run(const vkp_options *options)
     const size_t failed = c.failed + jobs.unusable;
     if (jobs.existing) vkp_report("%zu pictures were there already", jobs.existing);
     if (status == VKP_OK && failed)
-        status = vkp_fail(VKP_INPUT, "%zu of %zu pictures could not be coloured (see the lines above; replace or remove "
-                          "them)", failed, jobs.count + jobs.unusable);
+        status = vkp_fail(VKP_INPUT,
+                          "%zu of %zu pictures could not be coloured (see the lines above; replace or remove "
+                          "them)",
+                          failed, jobs.count + jobs.unusable);
     vkp_jobs_free(&jobs);
     return status;
 }
@@ -187,9 +193,10 @@ const vkp_command vkp_command_colorize = {
     .name = "colorize",
     .synopsis = "INPUT... --out PATH [options]",
     .summary = "colour photographs at their own size",
-    .details = "INPUT is a picture or a folder that is searched through. A folder's layout is mirrored below PATH.\n"
-               "Results keep the extension; .pgm and .pbm become .ppm, unknown ones get .png in addition.\n"
-               "A picture that cannot be read is reported and skipped, and the exit status is 1.\n",
+    .details =
+        "INPUT is a picture or a folder that is searched through. A folder's layout is mirrored below PATH.\n"
+        "Results keep the extension; .pgm and .pbm become .ppm, unknown ones get .png in addition.\n"
+        "A picture that cannot be read is reported and skipped, and the exit status is 1.\n",
     .options = options_taken,
     .needed = needed,
     .min_arguments = 1,

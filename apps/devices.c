@@ -87,11 +87,13 @@ static void print_device(size_t number, const vkp_device_info *d)
 {
     const uint32_t v = d->api_version;
     printf("%zu: %s\n", number, d->name);
-    printf("  %-18s %s (0x%04" PRIx32 ", device 0x%04" PRIx32 ")\n", "vendor", vendor_name(d->vendor_id), d->vendor_id,
-           d->device_id);
+    printf("  %-18s %s (0x%04" PRIx32 ", device 0x%04" PRIx32 ")\n", "vendor", vendor_name(d->vendor_id),
+           d->vendor_id, d->device_id);
     printf("  %-18s %s\n", "type", vkp_device_type_name(d->type));
-    printf("  %-18s %s (0x%08" PRIx32 ")\n", "driver", d->driver[0] ? d->driver : "unnamed", d->driver_version);
-    printf("  %-18s %u.%u.%u\n", "Vulkan", VK_API_VERSION_MAJOR(v), VK_API_VERSION_MINOR(v), VK_API_VERSION_PATCH(v));
+    printf("  %-18s %s (0x%08" PRIx32 ")\n", "driver", d->driver[0] ? d->driver : "unnamed",
+           d->driver_version);
+    printf("  %-18s %u.%u.%u\n", "Vulkan", VK_API_VERSION_MAJOR(v), VK_API_VERSION_MINOR(v),
+           VK_API_VERSION_PATCH(v));
     limit list[LIMIT_COUNT];
     list_limits(&d->limits, list);
     for (int i = 0; i < LIMIT_COUNT; i++) {
@@ -166,9 +168,10 @@ static vkp_status run(const vkp_options *options)
     vkp_device_info *list;
     size_t count;
     VKP_TRY(vkp_device_list(&list, &count));
-    const vkp_status status = count ? print_all(list, count, vkp_options_given(options, "json"))
-                                    : vkp_fail(VKP_NO_DEVICE, "no Vulkan 1.1 device (no driver offers one; install a "
-                                                              "driver such as mesa-vulkan-drivers)");
+    const vkp_status status =
+        count ? print_all(list, count, vkp_options_given(options, "json"))
+              : vkp_fail(VKP_NO_DEVICE, "no Vulkan 1.1 device (no driver offers one; install a "
+                                        "driver such as mesa-vulkan-drivers)");
     free(list);
     return status;
 }

@@ -23,7 +23,8 @@ typedef struct evaluation {
     size_t count, failed, colorless;
 } evaluation;
 
-static vkp_status score(vkp_colorizer *colorizer, const vkp_picture *original, float saturation, vkp_scores *scores)
+static vkp_status score(vkp_colorizer *colorizer, const vkp_picture *original, float saturation,
+                        vkp_scores *scores)
 {
     vkp_picture result;
     VKP_TRY(vkp_colorizer_join(colorizer, original, saturation, &result));
@@ -77,8 +78,14 @@ static vkp_status evaluate_all(evaluation *e, const vkp_folder *folder)
     return status;
 }
 
-static vkp_scores mean_model(const evaluation *e) { return vkp_scores_mean(&e->rows->model, e->count, sizeof(row)); }
-static vkp_scores mean_none(const evaluation *e) { return vkp_scores_mean(&e->rows->none, e->count, sizeof(row)); }
+static vkp_scores mean_model(const evaluation *e)
+{
+    return vkp_scores_mean(&e->rows->model, e->count, sizeof(row));
+}
+static vkp_scores mean_none(const evaluation *e)
+{
+    return vkp_scores_mean(&e->rows->none, e->count, sizeof(row));
+}
 
 static int column_width(size_t score)
 {
@@ -140,19 +147,22 @@ static vkp_status print_document(const evaluation *e, const vkp_device *device)
 static vkp_status print_result(const vkp_options *options, const evaluation *e, const vkp_device *device)
 {
     if (!e->count)
-        return vkp_fail(VKP_INPUT, "nothing to compare (no picture could be read that has colours; give a folder of "
+        return vkp_fail(VKP_INPUT,
+                        "nothing to compare (no picture could be read that has colours; give a folder of "
                         "colour pictures)");
     if (vkp_options_given(options, "json")) VKP_TRY(print_document(e, device));
     else print_table(e);
     if (!e->failed) return VKP_OK;
-    return vkp_fail(VKP_INPUT, "%zu pictures could not be read (see the lines above; replace or remove them)", e->failed);
+    return vkp_fail(VKP_INPUT, "%zu pictures could not be read (see the lines above; replace or remove them)",
+                    e->failed);
 }
 
 static vkp_status run_on(const vkp_options *options, const vkp_folder *folder)
 {
     evaluation e = {.rows = calloc(folder->count, sizeof *e.rows)};
     vkp_device *device;
-    if (!e.rows) return vkp_fail(VKP_MEMORY, "no memory for the table (host memory ran out; close other programs)");
+    if (!e.rows)
+        return vkp_fail(VKP_MEMORY, "no memory for the table (host memory ran out; close other programs)");
     vkp_status status = vkp_options_colorizer(options, &device, &e.colorizer);
     if (status == VKP_OK) {
         status = evaluate_all(&e, folder);
@@ -179,12 +189,13 @@ const vkp_command vkp_command_eval = {
     .name = "eval",
     .synopsis = "DIR [options]",
     .summary = "make colour pictures gray, colour them, and compare with the originals",
-    .details = "Every picture is compared at its own size, as colorize would write it. The last row, and the entries\n"
-               "no_color of the JSON document, give the same figures for no colour at all (chroma zero). The columns:\n"
-               "  psnr, psnr_crcb        over R, G, B and over Cr, Cb, in dB, at most 100\n"
-               "  ssim                   structural similarity\n"
-               "  colorfulness           of the result, and original_colorfulness of the picture itself\n"
-               "  l1, l1_crcb            mean absolute difference of R, G, B in 0..1, and of Cr, Cb in -1..1\n",
+    .details =
+        "Every picture is compared at its own size, as colorize would write it. The last row, and no_color in\n"
+        "the JSON document, give the same figures for no colour at all (chroma zero). The columns:\n"
+        "  psnr, psnr_crcb        over R, G, B and over Cr, Cb, in dB, at most 100\n"
+        "  ssim                   structural similarity\n"
+        "  colorfulness           of the result, and original_colorfulness of the picture itself\n"
+        "  l1, l1_crcb            mean absolute difference of R, G, B in 0..1, and of Cr, Cb in -1..1\n",
     .options = options_taken,
     .min_arguments = 1,
     .max_arguments = 1,

@@ -15,7 +15,8 @@
 
 static vkp_status no_memory(void)
 {
-    return vkp_fail(VKP_MEMORY, "no memory for the list of pictures (host memory ran out; close other programs)");
+    return vkp_fail(VKP_MEMORY,
+                    "no memory for the list of pictures (host memory ran out; close other programs)");
 }
 
 /* *output = out/name with an extension that can be written. */
@@ -41,7 +42,8 @@ static vkp_status add(vkp_jobs *jobs, const char *input, const char *out, const 
     vkp_job *job = &list[jobs->count];
     *job = (vkp_job){0};
     VKP_TRY(vkp_path_join("", input, &job->input));
-    const vkp_status status = name ? output_path(out, name, &job->output) : vkp_path_join("", out, &job->output);
+    const vkp_status status =
+        name ? output_path(out, name, &job->output) : vkp_path_join("", out, &job->output);
     if (status == VKP_OK) jobs->count++;
     else free(job->input);
     return status;
@@ -58,7 +60,8 @@ static bool is_within(const char *path, const char *folder)
 static bool is_result(const char *path, const char *out, const char *searched)
 {
     char *resolved = realpath(path, NULL), *folder = realpath(searched, NULL), *results = realpath(out, NULL);
-    const bool found = resolved && folder && results && is_within(results, folder) && is_within(resolved, results);
+    const bool found =
+        resolved && folder && results && is_within(results, folder) && is_within(resolved, results);
     free(resolved);
     free(folder);
     free(results);
@@ -96,7 +99,9 @@ static vkp_status add_all(vkp_jobs *jobs, const char *const *inputs, size_t coun
         status = VKP_OK;
     }
     if (status == VKP_OK && !jobs->count && !jobs->unusable)
-        status = vkp_fail(VKP_INPUT, "nothing to colour (all pictures lie in %s, where results go; give other inputs)", out);
+        status =
+            vkp_fail(VKP_INPUT,
+                     "nothing to colour (all pictures lie in %s, where results go; give other inputs)", out);
     return status;
 }
 
@@ -130,15 +135,20 @@ static vkp_status check_outputs(vkp_jobs *jobs)
     vkp_status status = VKP_OK;
     for (size_t i = 0, kept = 0; i < jobs->count && status == VKP_OK; i++) {
         if (same_file(sorted[i]->input, sorted[i]->output)) {
-            status = vkp_fail(VKP_USAGE, "%s would replace its own input (originals are never overwritten; choose another "
-                              "--out)", sorted[i]->output);
+            status =
+                vkp_fail(VKP_USAGE,
+                         "%s would replace its own input (originals are never overwritten; choose another "
+                         "--out)",
+                         sorted[i]->output);
         } else if (i == kept || strcmp(sorted[kept]->output, sorted[i]->output) != 0) {
             kept = i;
         } else if (same_file(sorted[kept]->input, sorted[i]->input)) {
             drop(sorted[i]);
         } else {
-            status = vkp_fail(VKP_USAGE, "%s and %s would both become %s (their names are the same; colour them into "
-                              "different folders)", sorted[kept]->input, sorted[i]->input, sorted[i]->output);
+            status = vkp_fail(VKP_USAGE,
+                              "%s and %s would both become %s (their names are the same; colour them into "
+                              "different folders)",
+                              sorted[kept]->input, sorted[i]->input, sorted[i]->output);
         }
     }
     free(sorted);

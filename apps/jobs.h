@@ -18,15 +18,15 @@ typedef struct vkp_jobs {
     size_t unusable; /* inputs that could not be used at all, each reported */
 } vkp_jobs;
 
-/* Pairs every picture of the inputs (files, and folders that are searched) with its output: `out` itself for a
- * single file, unless `out` is a folder or ends in '/'; else out/NAME, where NAME is the path below the input
- * folder, or the file's base name. The extension stays where vkpix can write it; pgm and pbm become ppm, others
- * get .png in addition. Pictures that lie in `out` itself are not taken when folders are searched, so that a
- * second run does not colour the first one's results. An input given twice is taken once.
+/* Pairs every picture of the inputs (files, and folders that are searched) with its output: `out` itself for
+ * a single file, unless `out` is a folder or ends in '/'; else out/NAME, where NAME is the path below the
+ * input folder, or the file's base name. The extension stays where vkpix can write it; pgm and pbm become
+ * ppm, others get .png in addition. Pictures that lie in `out` itself are not taken when folders are
+ * searched, so that a second run does not colour the first one's results. An input given twice is taken once.
  *
- * VKP_USAGE: an extension that cannot be written, two inputs with one output, an output that is its own input;
- * VKP_INPUT, VKP_IO: the only input cannot be used (of several, those are reported and counted); VKP_MEMORY.
- * vkp_jobs_free afterwards; *jobs is empty on failure. */
+ * VKP_USAGE: an extension that cannot be written, two inputs with one output, an output that is its own
+ * input; VKP_INPUT, VKP_IO: the only input cannot be used (of several, those are reported and counted);
+ * VKP_MEMORY. vkp_jobs_free afterwards; *jobs is empty on failure. */
 VKP_MUST_USE vkp_status vkp_jobs_make(const char *const *inputs, size_t input_count, const char *out,
                                       bool skip_existing, vkp_jobs *jobs);
 void vkp_jobs_free(vkp_jobs *jobs);

@@ -24,7 +24,8 @@ static void print_help(void)
     puts("Usage: vkpix COMMAND ...\n\n"
          "Colours black-and-white photographs and trains the networks that do it, on Vulkan.\n\n"
          "Commands ('vkpix COMMAND --help' says more of each):");
-    for (const vkp_command *const *c = vkp_commands; *c; c++) printf("  %-10s %s\n", (*c)->name, (*c)->summary);
+    for (const vkp_command *const *c = vkp_commands; *c; c++)
+        printf("  %-10s %s\n", (*c)->name, (*c)->summary);
     puts("\nOptions:\n"
          "  --help     print this\n"
          "  --version  print version and commit\n\n"
@@ -58,7 +59,9 @@ static vkp_status run(int argc, char **argv)
         printf("vkpix %s (%s)\n", vkp_version(), vkp_version_commit());
     } else {
         const vkp_command *command = find_command(argv[1]);
-        if (!command) return vkp_fail(VKP_USAGE, "unknown command %s (vkpix has no such; vkpix --help lists them)", argv[1]);
+        if (!command)
+            return vkp_fail(VKP_USAGE, "unknown command %s (vkpix has no such; vkpix --help lists them)",
+                            argv[1]);
         VKP_TRY(run_command(command, argc - 2, argv + 2));
     }
     return vkp_finish_output();

@@ -30,7 +30,8 @@ static vkp_status wrong(const vkp_command *command, const char *what, const char
 /* The option that starts a word of `length` letters after the dashes, or NULL. */
 static const vkp_option *find(const vkp_command *command, const char *name, size_t length)
 {
-    if (strlen(help_option.name) == length && strncmp(name, help_option.name, length) == 0) return &help_option;
+    if (strlen(help_option.name) == length && strncmp(name, help_option.name, length) == 0)
+        return &help_option;
     for (const vkp_option *o = command->options; o->name; o++)
         if (strlen(o->name) == length && strncmp(name, o->name, length) == 0) return o;
     return NULL;
@@ -46,7 +47,8 @@ static vkp_status take_option(vkp_options *o, int argc, char **argv, int *at)
     const char *value = equals ? equals + 1 : NULL;
     if (value && !option->argument) return wrong(o->command, "cannot use", word, "the option takes no value");
     if (option->argument && !value && *at + 1 < argc) value = argv[++*at];
-    if (option->argument && (!value || !*value)) return wrong(o->command, "nothing follows", word, "it needs a value");
+    if (option->argument && (!value || !*value))
+        return wrong(o->command, "nothing follows", word, "it needs a value");
     o->given[o->given_count++] = (given){option, value};
     return VKP_OK;
 }
@@ -91,9 +93,10 @@ vkp_status vkp_options_parse(const vkp_command *command, int argc, char **argv, 
     vkp_options *o = calloc(1, sizeof *o);
     if (o) *o = (vkp_options){.command = command, .given = calloc(room, sizeof(given)),
                               .arguments = calloc(room, sizeof(char *))};
-    vkp_status status = o && o->given && o->arguments
-                            ? take_words(o, argc, argv)
-                            : vkp_fail(VKP_MEMORY, "no memory for options (host memory ran out; close other programs)");
+    vkp_status status =
+        o && o->given && o->arguments
+            ? take_words(o, argc, argv)
+            : vkp_fail(VKP_MEMORY, "no memory for options (host memory ran out; close other programs)");
     if (status == VKP_OK) *out = o;
     else vkp_options_free(o);
     return status;

@@ -1,8 +1,8 @@
 /* What a command takes, and what it was given.
  *
- * Each command is one vkp_command in a file of its own, named in commands.def. Its table of options serves the
- * parser and --help alike. Options are --NAME, --NAME VALUE or --NAME=VALUE, in any order among the arguments;
- * after -- everything is an argument. */
+ * Each command is one vkp_command in a file of its own, named in commands.def. Its table of options serves
+ * the parser and --help alike. Options are --NAME, --NAME VALUE or --NAME=VALUE, in any order among the
+ * arguments; after -- everything is an argument. */
 #ifndef VKPIX_OPTIONS_H
 #define VKPIX_OPTIONS_H
 
@@ -43,9 +43,10 @@ typedef struct vkp_command {
 extern const vkp_command *const vkp_commands[];
 
 /* Takes a command's words apart (argv without program and command). --help ends it early, whatever else is
- * there. vkp_options_free afterwards; *out is NULL on failure. VKP_USAGE names what is unknown, missing or too
- * much; VKP_MEMORY. The strings stay argv's. */
-VKP_MUST_USE vkp_status vkp_options_parse(const vkp_command *command, int argc, char **argv, vkp_options **out);
+ * there. vkp_options_free afterwards; *out is NULL on failure. VKP_USAGE names what is unknown, missing or
+ * too much; VKP_MEMORY. The strings stay argv's. */
+VKP_MUST_USE vkp_status vkp_options_parse(const vkp_command *command, int argc, char **argv,
+                                          vkp_options **out);
 void vkp_options_free(vkp_options *options);
 
 bool vkp_options_given(const vkp_options *options, const char *name);
@@ -60,8 +61,8 @@ const char *vkp_options_argument(const vkp_options *options, size_t index);
  * range. */
 VKP_MUST_USE vkp_status vkp_options_integer(const vkp_options *options, const char *name, long low, long high,
                                             long *value);
-VKP_MUST_USE vkp_status vkp_options_real(const vkp_options *options, const char *name, double low, double high,
-                                         double *value);
+VKP_MUST_USE vkp_status vkp_options_real(const vkp_options *options, const char *name, double low,
+                                         double high, double *value);
 
 /* Opens the device that --device, VKPIX_DEVICE or the order of preference chooses, and says on standard error
  * which it is. vkp_device_close afterwards. Errors as vkp_device_open. */

@@ -10,9 +10,13 @@ vkp_status vkp_read_ahead(const char *const *paths, size_t count, vkp_loader **l
 {
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
     const int threads = cores < 1 ? 1 : cores > MAX_THREADS ? MAX_THREADS : (int)cores;
-    const vkp_loader_options options = {.threads = threads, .ahead = 2 * (size_t)threads, .max_bytes = AHEAD_BYTES};
+    const vkp_loader_options options = {.threads = threads,
+                                        .ahead = 2 * (size_t)threads,
+                                        .max_bytes = AHEAD_BYTES};
     size_t *order = calloc(count + 1, sizeof *order);
-    if (!order) return vkp_fail(VKP_MEMORY, "no memory for the list of pictures (host memory ran out; close programs)");
+    if (!order)
+        return vkp_fail(VKP_MEMORY,
+                        "no memory for the list of pictures (host memory ran out; close programs)");
     for (size_t i = 0; i < count; i++) order[i] = i;
     vkp_status status = vkp_loader_make(paths, count, &options, loader);
     if (status == VKP_OK) {

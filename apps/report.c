@@ -65,7 +65,9 @@ vkp_status vkp_print_json(cJSON *document)
 {
     char *text = document ? cJSON_Print(document) : NULL;
     cJSON_Delete(document);
-    if (!text) return vkp_fail(VKP_MEMORY, "no memory for the JSON document (host memory ran out; close other programs)");
+    if (!text)
+        return vkp_fail(VKP_MEMORY,
+                        "no memory for the JSON document (host memory ran out; close other programs)");
     make_utf8(text);
     puts(text);
     cJSON_free(text);

@@ -15,7 +15,8 @@ void vkp_report(const char *format, ...) VKP_PRINTF(1, 2);
 /* A line "vkpix: error: TEXT" on standard error, for vkp_error() or another of the library's texts. */
 void vkp_report_error(const char *text);
 
-/* Prints the document on standard output and frees it; bytes that are no UTF-8 become '?'. VKP_MEMORY, also when `document` is NULL. */
+/* Prints the document on standard output and frees it; bytes that are no UTF-8 become '?'. VKP_MEMORY, also
+ * when `document` is NULL. */
 VKP_MUST_USE vkp_status vkp_print_json(cJSON *document);
 
 /* Whether all that was printed on standard output has arrived there. VKP_IO. */

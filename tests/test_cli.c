@@ -76,15 +76,16 @@ static void devices(void **state)
     program_expect(program_run("", "devices --json"), 0, "");
     cJSON *document = program_json(), *list = cJSON_GetObjectItem(document, "devices");
     assert_true(cJSON_GetArraySize(list) >= 1);
-    static const char *const keys[] = {"number", "name", "vendor", "vendor_id", "type", "driver", "vulkan", "limits",
-                                       "self_test", "self_test_passed"};
+    static const char *const keys[] = {"number", "name",   "vendor", "vendor_id", "type",
+                                       "driver", "vulkan", "limits", "self_test", "self_test_passed"};
     const cJSON *device;
     cJSON_ArrayForEach(device, list)
     {
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
             assert_non_null(cJSON_GetObjectItemCaseSensitive(device, keys[i]));
         assert_true(cJSON_IsTrue(cJSON_GetObjectItem(device, "self_test_passed")));
-        assert_true(cJSON_GetNumberValue(cJSON_GetObjectItem(cJSON_GetObjectItem(device, "limits"), "memory_budget")) > 0);
+        assert_true(cJSON_GetNumberValue(
+                        cJSON_GetObjectItem(cJSON_GetObjectItem(device, "limits"), "memory_budget")) > 0);
     }
     cJSON_Delete(document);
 }
@@ -134,8 +135,12 @@ static void no_device(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wrong_usage), cmocka_unit_test(help_and_version), cmocka_unit_test(devices),
-        cmocka_unit_test(self_test), cmocka_unit_test(output_that_cannot_be_written), cmocka_unit_test(no_device),
+        cmocka_unit_test(wrong_usage),
+        cmocka_unit_test(help_and_version),
+        cmocka_unit_test(devices),
+        cmocka_unit_test(self_test),
+        cmocka_unit_test(output_that_cannot_be_written),
+        cmocka_unit_test(no_device),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

@@ -32,7 +32,10 @@ static void write_png(const char *path, int w, int h, int channels, int bits)
     free(samples);
 }
 
-static void write_text(const char *path, const char *text) { assert_ok(vkp_file_write(path, text, strlen(text))); }
+static void write_text(const char *path, const char *text)
+{
+    assert_ok(vkp_file_write(path, text, strlen(text)));
+}
 
 static int enter(void **state)
 {
@@ -84,12 +87,18 @@ static void every_kind_of_picture(void **state)
     static const struct {
         const char *in, *out;
     } files[] = {
-        {"in/one.png", "out/one.png"},           {"in/tall.png", "out/tall.png"},
-        {"in/wide.jpg", "out/wide.jpg"},         {"in/sub/gray.png", "out/sub/gray.png"},
-        {"in/sub/alpha.png", "out/sub/alpha.png"}, {"in/sub/deep/gray16.png", "out/sub/deep/gray16.png"},
-        {"in/sub/deep/rgb16.png", "out/sub/deep/rgb16.png"}, {"in/rgba.png", "out/rgba.png"},
-        {"in/a.bmp", "out/a.bmp"},               {"in/b.TGA", "out/b.TGA"},
-        {"in/c.pgm", "out/c.ppm"},               {"in/with space & 'quote'.ppm", "out/with space & 'quote'.ppm"},
+        {"in/one.png", "out/one.png"},
+        {"in/tall.png", "out/tall.png"},
+        {"in/wide.jpg", "out/wide.jpg"},
+        {"in/sub/gray.png", "out/sub/gray.png"},
+        {"in/sub/alpha.png", "out/sub/alpha.png"},
+        {"in/sub/deep/gray16.png", "out/sub/deep/gray16.png"},
+        {"in/sub/deep/rgb16.png", "out/sub/deep/rgb16.png"},
+        {"in/rgba.png", "out/rgba.png"},
+        {"in/a.bmp", "out/a.bmp"},
+        {"in/b.TGA", "out/b.TGA"},
+        {"in/c.pgm", "out/c.ppm"},
+        {"in/with space & 'quote'.ppm", "out/with space & 'quote'.ppm"},
     };
     assert_ok(vkp_folder_make("in/sub/deep"));
     small_picture_write("in/one.png", 1, 1, 0);
@@ -163,7 +172,8 @@ static void where_results_go(void **state)
     check_colored("in/a/x.png", "there/x.png");
     program_expect(program_run("", "colorize in/a/x.png --out fresh/ " MODEL), 0, "");
     check_colored("in/a/x.png", "fresh/x.png");
-    program_expect(program_run("", "colorize in/a in/b/y.jpg in/b in/b/../b/z.png --out mixed " MODEL), 0, "");
+    program_expect(program_run("", "colorize in/a in/b/y.jpg in/b in/b/../b/z.png --out mixed " MODEL), 0,
+                   "");
     check_colored("in/a/x.png", "mixed/x.png");
     check_colored("in/b/z.png", "mixed/z.png");
     /* A result is not coloured again by the next run. */
@@ -240,7 +250,8 @@ static void skip_existing(void **state)
     assert_string_equal((const char *)kept.bytes, "kept");
     free(kept.bytes);
     check_colored("in/b.png", "out/b.png");
-    program_expect(program_run("", "colorize in --out out --skip-existing " MODEL), 0, ""); /* nothing left to do */
+    program_expect(program_run("", "colorize in --out out --skip-existing " MODEL), 0,
+                   ""); /* nothing left to do */
     program_expect(program_run("", "colorize in --out out " MODEL), 0, "");
     check_colored("in/a.png", "out/a.png");
 }
@@ -255,8 +266,10 @@ static void pairs_and_saturation(void **state)
     program_expect(program_run("", "colorize in.png --out pair.png --pair " MODEL), 0, "");
     program_expect(program_run("", "colorize in.png --out gray.png --saturation 0 " MODEL), 0, "");
     program_expect(program_run("", "colorize in.png --out small.png --pair --at-model-size " MODEL), 0, "");
-    vkp_picture in = small_picture_read("in.png"), plain = small_picture_read("plain.png"), pair = small_picture_read("pair.png");
-    vkp_picture gray = small_picture_read("gray.png"), small = small_picture_read("small.png"), again = small_picture_read("again.png");
+    vkp_picture in = small_picture_read("in.png"), plain = small_picture_read("plain.png"),
+                pair = small_picture_read("pair.png");
+    vkp_picture gray = small_picture_read("gray.png"), small = small_picture_read("small.png"),
+                again = small_picture_read("again.png");
     assert_memory_equal(plain.rgba, again.rgba, (size_t)(plain.width * plain.height) * 4);
     assert_int_equal(pair.width, 90);
     assert_int_equal(pair.height, 20);
@@ -266,7 +279,8 @@ static void pairs_and_saturation(void **state)
     }
     for (int i = 0; i < 45 * 20; i++)
         for (int k = 0; k < 3; k++) assert_true(fabs(gray.rgba[4 * i + k] - luma(in.rgba + 4 * i)) < 0.51);
-    assert_int_equal(small.width, 64); /* 45:20 in a square of 32: the 14 rows whose centres show the picture */
+    assert_int_equal(small.width,
+                     64); /* 45:20 in a square of 32: the 14 rows whose centres show the picture */
     assert_int_equal(small.height, 14);
     vkp_picture *all[] = {&in, &plain, &pair, &gray, &small, &again};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) vkp_picture_free(all[i]);
@@ -285,7 +299,8 @@ static void run_folder(void **state)
     assert_int_equal(symlink("../../../model.safetensors", "run/checkpoints/best/generator.safetensors"), 0);
     small_picture_write("in.png", 20, 10, 0);
     program_expect(program_run("", "colorize in.png --out a.png --at-model-size --model run"), 0, "");
-    assert_non_null(strstr(program_errors(), "run/checkpoints/best/generator.safetensors (size 48, fit stretch)"));
+    assert_non_null(
+        strstr(program_errors(), "run/checkpoints/best/generator.safetensors (size 48, fit stretch)"));
     vkp_picture a = small_picture_read("a.png");
     assert_true(a.width == 48 && a.height == 48);
     vkp_picture_free(&a);
@@ -297,8 +312,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, up)
     const struct CMUnitTest tests[] = {
-        TEST(every_kind_of_picture), TEST(bad_pictures_are_skipped), TEST(where_results_go), TEST(refused_before_work),
-        TEST(skip_existing), TEST(pairs_and_saturation), TEST(run_folder),
+        TEST(every_kind_of_picture),
+        TEST(bad_pictures_are_skipped),
+        TEST(where_results_go),
+        TEST(refused_before_work),
+        TEST(skip_existing),
+        TEST(pairs_and_saturation),
+        TEST(run_folder),
     };
     return cmocka_run_group_tests(tests, enter, scratch_leave);
 }

@@ -60,9 +60,10 @@ static void validation_open(validation *v, vkp_fit way)
     vkp_fit_output(way, SIZE, &v->w, &v->h);
     small_model_make(&v->generator);
     assert_ok(vkp_config_preset(&v->config, NULL));
-    assert_ok(vkp_buffer_create(test_device, (uint64_t)(3 * v->w * v->h) * 4, VKP_MEMORY_HOST, "batch", &v->batch));
-    assert_ok(vkp_evaluation_create(test_device, &v->config, &v->generator, 1, (uint32_t)v->h, (uint32_t)v->w, &v->batch,
-                                    &v->arena, &v->evaluation));
+    assert_ok(
+        vkp_buffer_create(test_device, (uint64_t)(3 * v->w * v->h) * 4, VKP_MEMORY_HOST, "batch", &v->batch));
+    assert_ok(vkp_evaluation_create(test_device, &v->config, &v->generator, 1, (uint32_t)v->h, (uint32_t)v->w,
+                                    &v->batch, &v->arena, &v->evaluation));
 }
 
 static void validation_close(validation *v)
@@ -78,7 +79,8 @@ static void validate(validation *v, const vkp_picture *picture, bool flip, float
 {
     vkp_fit_plan plan;
     assert_ok(vkp_fit_make(v->way, SIZE, picture->width, picture->height, flip, &plan));
-    vkp_fit_apply(&plan, picture->rgba, v->batch.mapped); /* widths are multiples of 16: rows have no padding */
+    vkp_fit_apply(&plan, picture->rgba,
+                  v->batch.mapped); /* widths are multiples of 16: rows have no padding */
     vkp_fit_free(&plan);
     assert_ok(vkp_evaluation_run(v->evaluation, &(vkp_rect){0, 0, v->w, v->h}, NULL, NULL, crcb, rgb));
 }
@@ -89,7 +91,8 @@ static void assert_level(double value, uint8_t got, int limit)
     if (fabs(level - got) > limit + 0.51) fail_msg("%d instead of %.2f", got, level);
 }
 
-static void check_small(vkp_colorizer *c, const vkp_picture *picture, vkp_fit way, const float *rgb, int w, int h)
+static void check_small(vkp_colorizer *c, const vkp_picture *picture, vkp_fit way, const float *rgb, int w,
+                        int h)
 {
     vkp_picture colored, seen;
     assert_ok(vkp_colorizer_join_small(c, picture, 1, &colored, &seen));
@@ -108,7 +111,8 @@ static void check_small(vkp_colorizer *c, const vkp_picture *picture, vkp_fit wa
     vkp_picture_free(&seen);
 }
 
-static void check_full(vkp_colorizer *c, const vkp_picture *picture, vkp_fit way, const float *crcb, float saturation)
+static void check_full(vkp_colorizer *c, const vkp_picture *picture, vkp_fit way, const float *crcb,
+                       float saturation)
 {
     const int w = picture->width, h = picture->height, plane = w * h;
     vkp_fit_plan plan;
@@ -196,7 +200,8 @@ static void diverged_weights(void **state)
     assert_ok(vkp_params_save(&generator, "nan.safetensors"));
     vkp_params_free(&generator);
     vkp_colorizer *c;
-    assert_ok(vkp_colorizer_create(test_device, &(vkp_colorizer_options){.model = "nan.safetensors", .size = SIZE}, &c));
+    assert_ok(vkp_colorizer_create(test_device,
+                                   &(vkp_colorizer_options){.model = "nan.safetensors", .size = SIZE}, &c));
     vkp_picture picture = make_picture(20, 20, 1);
     assert_int_equal(vkp_colorizer_predict(c, &picture), VKP_NOT_FINITE);
     assert_non_null(strstr(vkp_error(), "nan.safetensors"));
@@ -258,7 +263,8 @@ static void finds_weights(void **state)
     check_found("run", "run/checkpoints/best/generator.safetensors", 48);
     check_found("run/", "run/checkpoints/best/generator.safetensors", 48);
     check_found("run/checkpoints/last", "run/checkpoints/last/generator.safetensors", 48);
-    check_found("run/checkpoints/last/generator.safetensors", "run/checkpoints/last/generator.safetensors", 48);
+    check_found("run/checkpoints/last/generator.safetensors", "run/checkpoints/last/generator.safetensors",
+                48);
     check_found("model.safetensors", "model.safetensors", 0);
     assert_int_equal(chdir("run"), 0);
     check_found(".", "./checkpoints/best/generator.safetensors", 48);
@@ -290,8 +296,9 @@ static void scores(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_as_validation), cmocka_unit_test(flip_average), cmocka_unit_test(diverged_weights),
-        cmocka_unit_test(refused), cmocka_unit_test(finds_weights), cmocka_unit_test(scores),
+        cmocka_unit_test(same_as_validation), cmocka_unit_test(flip_average),
+        cmocka_unit_test(diverged_weights),   cmocka_unit_test(refused),
+        cmocka_unit_test(finds_weights),      cmocka_unit_test(scores),
     };
     return cmocka_run_group_tests(tests, enter, leave);
 }

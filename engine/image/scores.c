@@ -22,8 +22,10 @@ vkp_status vkp_scores_compute(const vkp_picture *result, const vkp_picture *orig
     const uint8_t *a = result->rgba, *b = original->rgba;
     double *v = scores->values;
     if (result->width != w || result->height != h)
-        return vkp_fail(VKP_SHAPE, "cannot compare pictures of %dx%d and %dx%d pixels (their sizes differ; compare "
-                        "pictures of one size)", result->width, result->height, w, h);
+        return vkp_fail(VKP_SHAPE,
+                        "cannot compare pictures of %dx%d and %dx%d pixels (their sizes differ; compare "
+                        "pictures of one size)",
+                        result->width, result->height, w, h);
     VKP_TRY(vkp_metric_psnr(a, b, w, h, &v[VKP_SCORE_psnr]));
     VKP_TRY(vkp_metric_psnr_crcb(a, b, w, h, &v[VKP_SCORE_psnr_crcb]));
     VKP_TRY(vkp_metric_ssim(a, b, w, h, &v[VKP_SCORE_ssim]));

@@ -40,7 +40,8 @@ static vkp_status settle(vkp_colorizer *c, const vkp_colorizer_options *options)
     c->size = options->size ? options->size : config ? config->size : VKP_COLORIZER_SIZE;
     c->batch = options->flip_average ? 2 : 1;
     if (c->size < 16 || c->size > VKP_COLORIZER_MAX_SIZE || c->size % 16)
-        return vkp_fail(VKP_USAGE, "size cannot be %u (a multiple of 16 from 16 to %d is needed; choose another --size)",
+        return vkp_fail(VKP_USAGE,
+                        "size cannot be %u (a multiple of 16 from 16 to %d is needed; choose another --size)",
                         c->size, VKP_COLORIZER_MAX_SIZE);
     int w, h;
     vkp_fit_output(c->fit, (int)c->size, &w, &h);
@@ -74,9 +75,11 @@ static vkp_status build(vkp_colorizer *c)
     VKP_TRY(write_down(c));
     const vkp_status status = vkp_program_build(c->program, &c->arena);
     if (status != VKP_DEVICE_MEMORY) return status;
-    return vkp_fail(status, "colouring at size %u does not fit the device (needs %" PRIu64 " MiB, %s has %" PRIu64
-                    " MiB; use a smaller --size)", c->size, (c->device->allocated + c->memory) >> 20,
-                    c->device->info.name, c->device->info.limits.memory_budget >> 20);
+    return vkp_fail(status,
+                    "colouring at size %u does not fit the device (needs %" PRIu64 " MiB, %s has %" PRIu64
+                    " MiB; use a smaller --size)",
+                    c->size, (c->device->allocated + c->memory) >> 20, c->device->info.name,
+                    c->device->info.limits.memory_budget >> 20);
 }
 
 static vkp_status prepare(vkp_colorizer *c, const vkp_colorizer_options *options)
@@ -147,8 +150,10 @@ static vkp_status check_finite(const vkp_colorizer *c)
 {
     for (size_t i = 0; i < (size_t)2 * c->h * c->w; i++)
         if (!isfinite(c->chroma[i]))
-            return vkp_fail(VKP_NOT_FINITE, "the prediction is not finite (the weights of %s are damaged or diverged; "
-                            "use another model)", c->weights.path);
+            return vkp_fail(VKP_NOT_FINITE,
+                            "the prediction is not finite (the weights of %s are damaged or diverged; "
+                            "use another model)",
+                            c->weights.path);
     return VKP_OK;
 }
 
@@ -161,7 +166,8 @@ vkp_status vkp_colorizer_predict(vkp_colorizer *c, const vkp_picture *picture)
     return check_finite(c);
 }
 
-vkp_status vkp_colorizer_join(vkp_colorizer *c, const vkp_picture *picture, float saturation, vkp_picture *colored)
+vkp_status vkp_colorizer_join(vkp_colorizer *c, const vkp_picture *picture, float saturation,
+                              vkp_picture *colored)
 {
     *colored = (vkp_picture){0};
     vkp_fit_plan plan;
@@ -174,8 +180,8 @@ vkp_status vkp_colorizer_join(vkp_colorizer *c, const vkp_picture *picture, floa
 static uint8_t to_byte(float value) { return (uint8_t)(fminf(fmaxf(value, 0), 1) * 255 + 0.5f); }
 
 /* One pixel of the network's rectangle in both pictures; BT.601, full range, chroma in -1..1. */
-static void join_pixel(const vkp_colorizer *c, const float *rgb, size_t at, float saturation, uint8_t *colored,
-                       uint8_t *seen)
+static void join_pixel(const vkp_colorizer *c, const float *rgb, size_t at, float saturation,
+                       uint8_t *colored, uint8_t *seen)
 {
     const size_t plane = (size_t)c->h * c->w;
     const float r = rgb[at], g = rgb[plane + at], b = rgb[2 * plane + at];
@@ -198,7 +204,8 @@ static void join_small(const vkp_colorizer *c, const float *rgb, vkp_rect from, 
             const int row = from.y0 + (turned ? x : y);
             const int column = turned ? from.x1 - 1 - y : from.x0 + x;
             const size_t to = ((size_t)y * (size_t)colored->width + (size_t)x) * 4;
-            join_pixel(c, rgb, (size_t)row * c->w + (size_t)column, saturation, colored->rgba + to, seen->rgba + to);
+            join_pixel(c, rgb, (size_t)row * c->w + (size_t)column, saturation, colored->rgba + to,
+                       seen->rgba + to);
         }
 }
 

@@ -13,8 +13,8 @@ enum { VKP_COLORIZER_SIZE = 320, VKP_COLORIZER_MAX_SIZE = 4096 };
 
 typedef struct vkp_colorizer_options {
     const char *model;  /* a file, run folder or name, as vkp_weights_find takes it */
-    uint32_t size;      /* setting of the network's rectangle (vkp_fit_output); 0: as the run was trained, else 320 */
-    const vkp_fit *fit; /* NULL: as the run was trained, else wrap */
+    uint32_t size;      /* setting of the network's rectangle (vkp_fit_output); 0: the run's, else 320 */
+    const vkp_fit *fit; /* NULL: the run's, else wrap */
     bool flip_average;  /* predict for the mirrored picture too, and take the mean */
 } vkp_colorizer_options;
 
@@ -37,15 +37,16 @@ vkp_fit vkp_colorizer_fit(const vkp_colorizer *colorizer);
  * device. */
 VKP_MUST_USE vkp_status vkp_colorizer_predict(vkp_colorizer *colorizer, const vkp_picture *picture);
 
-/* Joins the predicted chroma, times `saturation` (1: as predicted, 0: none), with the luma of the picture that
- * it was predicted for, at that picture's own size; see vkp_joiner_run. *colored is a new picture,
+/* Joins the predicted chroma, times `saturation` (1: as predicted, 0: none), with the luma of the picture
+ * that it was predicted for, at that picture's own size; see vkp_joiner_run. *colored is a new picture,
  * vkp_picture_free afterwards; zeroed on failure. */
-VKP_MUST_USE vkp_status vkp_colorizer_join(vkp_colorizer *colorizer, const vkp_picture *picture, float saturation,
-                                           vkp_picture *colored);
+VKP_MUST_USE vkp_status vkp_colorizer_join(vkp_colorizer *colorizer, const vkp_picture *picture,
+                                           float saturation, vkp_picture *colored);
 
 /* The network's own picture: the predicted chroma joined with the luma that the network saw, cropped to the
- * picture's aspect ratio (vkp_fit_aspect_crop), turned pictures turned back; opaque. *seen is the input at the
- * same size, in its own colours. Both are new pictures, vkp_picture_free afterwards; zeroed on failure. */
+ * picture's aspect ratio (vkp_fit_aspect_crop), turned pictures turned back; opaque. *seen is the input at
+ * the same size, in its own colours. Both are new pictures, zeroed on failure;
+ * vkp_picture_free afterwards. */
 VKP_MUST_USE vkp_status vkp_colorizer_join_small(vkp_colorizer *colorizer, const vkp_picture *picture,
                                                  float saturation, vkp_picture *colored, vkp_picture *seen);
 

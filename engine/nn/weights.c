@@ -19,7 +19,8 @@ static vkp_status join(const char *folder, const char *a, const char *b, char **
 /* Takes folder/below/generator.safetensors if there is such a file; *found says so. */
 static vkp_status try_folder(const char *folder, const char *below, vkp_weights *w, bool *found)
 {
-    VKP_TRY(below ? join(folder, below, generator_file, &w->path) : join(folder, generator_file, NULL, &w->path));
+    VKP_TRY(below ? join(folder, below, generator_file, &w->path)
+                  : join(folder, generator_file, NULL, &w->path));
     *found = vkp_file_exists(w->path);
     if (*found) return VKP_OK;
     free(w->path);
@@ -65,10 +66,13 @@ static vkp_status find_in_folder(const char *folder, vkp_weights *w)
 {
     static const char *const below[] = {"checkpoints/best", "checkpoints/last", NULL};
     bool found = false;
-    for (size_t i = 0; i < sizeof below / sizeof *below && !found; i++) VKP_TRY(try_folder(folder, below[i], w, &found));
+    for (size_t i = 0; i < sizeof below / sizeof *below && !found; i++)
+        VKP_TRY(try_folder(folder, below[i], w, &found));
     if (found) return VKP_OK;
-    return vkp_fail(VKP_INPUT, "no model in %s (neither checkpoints/best nor checkpoints/last has a %s; give a run "
-                    "that has written a checkpoint)", folder, generator_file);
+    return vkp_fail(VKP_INPUT,
+                    "no model in %s (neither checkpoints/best nor checkpoints/last has a %s; give a run "
+                    "that has written a checkpoint)",
+                    folder, generator_file);
 }
 
 static vkp_status find(const char *model, vkp_weights *w)
@@ -80,8 +84,10 @@ static vkp_status find(const char *model, vkp_weights *w)
     } else if (vkp_file_exists(model)) {
         VKP_TRY(vkp_path_join("", model, &w->path));
     } else {
-        return vkp_fail(VKP_INPUT, "no model %s (no such file or run folder, and no model is built in yet; give a %s "
-                        "or a run folder)", model, generator_file);
+        return vkp_fail(VKP_INPUT,
+                        "no model %s (no such file or run folder, and no model is built in yet; give a %s "
+                        "or a run folder)",
+                        model, generator_file);
     }
     return load_config_around(w);
 }

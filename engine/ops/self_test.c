@@ -55,7 +55,9 @@ static vkp_status add_side(check *k, side *s, vkp_tensor *layout, vkp_shape shap
     *layout = packed ? vkp_tensor_packed(0, shape) : vkp_tensor_activation(0, shape);
     s->layout = layout;
     s->values = calloc(vkp_shape_count(shape), sizeof *s->values);
-    if (!s->values) return vkp_fail(VKP_MEMORY, "no memory for the self-test (host memory ran out; close other programs)");
+    if (!s->values)
+        return vkp_fail(VKP_MEMORY,
+                        "no memory for the self-test (host memory ran out; close other programs)");
     const uint64_t bytes = vkp_extent(layout) * sizeof(float);
     VKP_TRY(vkp_buffer_create(k->device, bytes, VKP_MEMORY_HOST, place->name, &s->buffer));
     memset(s->buffer.mapped, 0, bytes);
@@ -102,8 +104,10 @@ static vkp_status compare(const check *k)
         }
         const double error = wrong > 0 || isnan(wrong) ? sqrt(wrong / size) : 0;
         if (!(error <= TOLERANCE))
-            return vkp_fail(VKP_DEVICE, "%s computes %s wrong (off by %.1e, allowed are %.0e; update the driver or use "
-                            "another --device)", k->device->info.name, k->node.op->name, error, TOLERANCE);
+            return vkp_fail(VKP_DEVICE,
+                            "%s computes %s wrong (off by %.1e, allowed are %.0e; update the driver or use "
+                            "another --device)",
+                            k->device->info.name, k->node.op->name, error, TOLERANCE);
     }
     return VKP_OK;
 }

@@ -23,8 +23,8 @@ int program_run(const char *environment, const char *arguments, ...)
     va_start(args, arguments);
     vsnprintf(rest, sizeof rest, arguments, args);
     va_end(args);
-    snprintf(command, sizeof command, "%s '%s' %s >%s 2>%s", environment, getenv("VKPIX_TEST_PROGRAM"), rest, files[0],
-             files[1]);
+    snprintf(command, sizeof command, "%s '%s' %s >%s 2>%s", environment, getenv("VKPIX_TEST_PROGRAM"), rest,
+             files[0], files[1]);
     const int status = system(command);
     for (int i = 0; i < 2; i++) {
         void *data;
@@ -33,7 +33,8 @@ int program_run(const char *environment, const char *arguments, ...)
         assert_int_equal(vkp_file_read(files[i], 1 << 24, &data, &bytes), VKP_OK);
         streams[i] = data;
     }
-    if (!WIFEXITED(status) || WEXITSTATUS(status) > 2) fail_msg("%s: status %d\n%s", rest, status, streams[1]);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) > 2)
+        fail_msg("%s: status %d\n%s", rest, status, streams[1]);
     return WEXITSTATUS(status);
 }
 
