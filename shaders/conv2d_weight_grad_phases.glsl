@@ -107,6 +107,10 @@ void main()
                 fetch_h(h_start[i / ROWS] + n * ht.stride_n, y + i % ROWS, 0, height, wide);
         }
         for (int x = 0; x < wide; x += SPAN) {
+            vec4 part_g[PER_LANE * ROWS * SPAN][3];
+            [[unroll]] for (int i = 0; i < PER_LANE * ROWS * SPAN; i++)
+                fetch_g(g_start[i / (ROWS * SPAN)] + n * gt.stride_n, gt.plane, y + i / SPAN % ROWS, x + i % SPAN,
+                        g_height, g_wide, part_g[i]);
             [[unroll]] for (int i = 2 * FETCHES * ROWS; i < WIDE * FETCHES * ROWS; i++)
                 column[i] = fetch_h(h_start[i / ROWS % FETCHES] + n * ht.stride_n, y + i % ROWS,
                                     x + i / (FETCHES * ROWS) - 1, height, wide);
@@ -118,20 +122,15 @@ void main()
             float step[CHANNELS * ROWS * ACROSS]; // to the next pixel
             [[unroll]] for (int i = 0; i < CHANNELS * ROWS * ACROSS; i++)
                 step[i] = i % ACROSS == ACROSS - 1 ? 0.0 : v[i + 1] - v[i];
-            [[unroll]] for (int c = 0; c < PER_LANE; c++) {
-                vec4 part_g[ROWS * SPAN][3];
-                [[unroll]] for (int i = 0; i < ROWS * SPAN; i++)
-                    fetch_g(g_start[c] + n * gt.stride_n, gt.plane, y + i / SPAN, x + i % SPAN, g_height, g_wide,
-                            part_g[i]);
+            [[unroll]] for (int c = 0; c < PER_LANE; c++)
                 [[unroll]] for (int a = 0; a < CHANNELS; a++)
                     [[unroll]] for (int i = 0; i < ROWS * SPAN * 4; i++) {
-                        const int py = i / (SPAN * 4), px = i % (SPAN * 4), q = py * SPAN + px / 4;
+                        const int py = i / (SPAN * 4), px = i % (SPAN * 4), q = (c * ROWS + py) * SPAN + px / 4;
                         const int k = (a * ROWS + py) * ACROSS + px, s = a * 3 * PER_LANE + c;
                         sum[s] += step[k] * part_g[q][0][px % 4];
                         sum[s + PER_LANE] += v[k + 1] * part_g[q][1][px % 4];
                         sum[s + 2 * PER_LANE] += step[k + 1] * part_g[q][2][px % 4];
                     }
-            }
             [[unroll]] for (int i = 0; i < 2 * FETCHES * ROWS; i++) column[i] = column[i + SPAN * FETCHES * ROWS];
         }
     }

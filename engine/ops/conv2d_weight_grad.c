@@ -25,32 +25,38 @@ static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 static uint32_t whole(uint32_t items, uint32_t size) { return (items + size - 1) / size; }
 
 /* Cycles that a core which runs all lanes at once needs, as measured on llvmpipe: for four values fetched a
- * lane, for a shuffle, for a multiplication with its addition. */
-static const double FETCH = 20, SHUFFLE = 2.5, PRODUCT = 0.5;
-#define MOST_SUMS 144u     /* in registers: more of them spill */
-#define MOST_PRODUCTS 4096u /* of a tile, since they are unrolled */
+ * lane, for a shuffle, for a multiplication with its addition, to take up and put down a sum for a tile. */
+static const double FETCH = 50, SHUFFLE = 1, PRODUCT = 0.5, SUM = 1;
 
-typedef double tile_cost(const tiling *t, uint32_t lanes, const vkp_node *node);
+/* Sums that an invocation keeps: a GPU has registers for few beside a tile's values; on a CPU most of them lie
+ * on the stack and have to stay in the nearest cache. Products of a tile: they are unrolled, and the code has
+ * to stay in that cache too. */
+static uint32_t most_sums(const vkp_device *device)
+{
+    return device->info.type == VK_PHYSICAL_DEVICE_TYPE_CPU ? 224 : 64;
+}
+#define MOST_PRODUCTS 1200u
 
-static double lanes_cost(const tiling *t, uint32_t lanes, const vkp_node *node)
+/* The cycles that one tile takes before its products, and how many sums those go into. */
+typedef double tile_cost(const tiling *t, uint32_t lanes, const vkp_node *node, uint32_t *sums);
+
+static double lanes_cost(const tiling *t, uint32_t lanes, const vkp_node *node, uint32_t *sums)
 {
     const uint32_t kernel = node->attr.kernel, taps = kernel * kernel;
     const uint32_t high = t->rows + kernel - 1;
     const double fetches = whole(t->channels * high, lanes) * t->quads + t->per_lane * t->rows * t->quads;
     const double shuffles = t->channels * high * (t->quads * 4.0 + kernel - 1);
-    const uint32_t sums = t->channels * t->per_lane * taps, products = sums * t->rows * t->quads * 4;
-    if (sums > MOST_SUMS || products > MOST_PRODUCTS) return 0;
-    return FETCH * fetches + SHUFFLE * shuffles + PRODUCT * products + sums;
+    *sums = t->channels * t->per_lane * taps;
+    return FETCH * fetches + SHUFFLE * shuffles;
 }
 
-static double phases_cost(const tiling *t, uint32_t lanes, const vkp_node *node)
+static double phases_cost(const tiling *t, uint32_t lanes, const vkp_node *node, uint32_t *sums)
 {
     const double planes = vkp_conv_upsample(node) == 2 ? 8.0 / 3 : 3;
     const double values = (double)t->channels * t->rows * (t->quads * 4 + 2);
     const double fetches = t->quads * t->rows * (whole(t->channels, lanes) * 5.0 / 3 + planes * t->per_lane);
-    const uint32_t sums = 3 * t->channels * t->per_lane, products = sums * t->rows * t->quads * 4;
-    if (t->swapped || sums > MOST_SUMS || products > MOST_PRODUCTS) return 0;
-    return FETCH * fetches + (SHUFFLE + PRODUCT) * values + PRODUCT * products + sums;
+    *sums = 3 * t->channels * t->per_lane;
+    return FETCH * fetches + (SHUFFLE + PRODUCT) * values;
 }
 
 static uint32_t g_channels(const tiling *t, const vkp_node *node)
@@ -64,26 +70,30 @@ static uint32_t h_channels(const tiling *t, const vkp_node *node)
 }
 
 /* The tiling that should take the least time. */
-static tiling choose(uint32_t lanes, const vkp_node *node, tile_cost *cost)
+static tiling choose(const vkp_device *device, const vkp_node *node, tile_cost *cost, bool may_swap)
 {
+    const uint32_t lanes = device->info.limits.subgroup_size;
     const vkp_shape x = node->in[VKP_CONV_X].shape;
     tiling best = {0};
     double lowest = 0;
     for (uint32_t i = 0; i < 2 * 16 * 8 * 5 * 4; i++) {
         const tiling t = {.swapped = i % 2, .channels = 1 + i / 2 % 16, .per_lane = 1 + i / 32 % 8,
                           .quads = 1 + i / 256 % 5, .rows = 1 + i / 1280};
-        const double tiles = (double)whole(vkp_pitch(x.w) / 4, t.quads) * whole(x.h, t.rows);
-        const double blocks = (double)whole(g_channels(&t, node), lanes * t.per_lane) *
-                              whole(h_channels(&t, node), t.channels);
-        const double c = tiles * blocks * cost(&t, lanes, node);
-        if (c <= 0 || (lowest > 0 && c >= lowest)) continue;
-        lowest = c;
+        uint32_t sums;
+        double cycles = cost(&t, lanes, node, &sums);
+        const uint32_t products = sums * t.rows * t.quads * 4;
+        if (sums > most_sums(device) || products > MOST_PRODUCTS || (t.swapped && !may_swap)) continue;
+        cycles += PRODUCT * products + SUM * sums;
+        cycles *= (double)whole(vkp_pitch(x.w) / 4, t.quads) * whole(x.h, t.rows);
+        cycles *= (double)whole(g_channels(&t, node), lanes * t.per_lane) * whole(h_channels(&t, node), t.channels);
+        if (lowest > 0 && cycles >= lowest) continue;
+        lowest = cycles;
         best = t;
     }
     return best;
 }
 
-/* `g` is the gradient as the shader reads it. */
+/* `gradient` is that of the output as the shader reads it. */
 static division divide(const vkp_device *device, const vkp_node *node, const tiling *t, const vkp_tensor *gradient)
 {
     const vkp_tensor *x = &node->in[VKP_CONV_X];
@@ -136,7 +146,7 @@ vkp_status vkp_conv2d_lanes_weight_grad(vkp_program *p, const vkp_node *node)
     const vkp_device *device = vkp_program_device(p);
     const uint32_t lanes = device->info.limits.subgroup_size, kernel = node->attr.kernel, taps = kernel * kernel;
     const vkp_shape x = node->in[VKP_CONV_X].shape;
-    const tiling t = choose(lanes, node, lanes_cost);
+    const tiling t = choose(device, node, lanes_cost, true);
     const division v = divide(device, node, &t, &node->d_out[VKP_CONV_Y]);
     vkp_tensor parts;
     VKP_TRY(vkp_parts_new(p, v.chunks * v.parts, weights(node), &parts));
@@ -196,7 +206,7 @@ vkp_status vkp_conv2d_phases_weight_grad(vkp_program *p, const vkp_node *node)
     const vkp_device *device = vkp_program_device(p);
     const uint32_t lanes = device->info.limits.subgroup_size, upsample = vkp_conv_upsample(node);
     const vkp_shape x = node->in[VKP_CONV_X].shape;
-    const tiling t = choose(lanes, node, phases_cost);
+    const tiling t = choose(device, node, phases_cost, false);
     vkp_tensor gradient = node->d_out[VKP_CONV_Y], parts;
     if (upsample == 4) VKP_TRY(class_sums(p, node, &gradient));
     const division v = divide(device, node, &t, &gradient);
