@@ -121,9 +121,10 @@ static vkp_status read_options(const vkp_options *options, vkp_train_options *tr
     VKP_TRY(vkp_options_integer(options, "fold", 0, 1000000, &fold));
     VKP_TRY(vkp_options_integer(options, "max-steps", 1, 1000000000, &steps));
     VKP_TRY(vkp_options_real(options, "max-minutes", 0.01, 1e6, &train->max_minutes));
-    if (train->val && folds) return vkp_fail(VKP_USAGE, "--val and --folds exclude each other (leave one out)");
+    if (train->val && folds) return vkp_fail(VKP_USAGE, "cannot take both --val and --folds (each says what to validate on; leave one out)");
     if (folds ? fold >= folds : fold >= 10)
-        return vkp_fail(VKP_USAGE, "--fold %ld is out of range (0 to %ld)", fold, folds ? folds - 1 : 9);
+        return vkp_fail(VKP_USAGE, "there is no fold %ld (folds count from 0; give --fold 0 to %ld)", fold,
+                        folds ? folds - 1 : 9);
     if (vkp_options_given(options, "fold") && !folds) folds = 10;
     train->folds = (uint32_t)folds;
     train->fold = (uint32_t)fold;

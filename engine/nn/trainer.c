@@ -117,10 +117,7 @@ static vkp_status start_new(trainer *t)
     if (o->init_d) VKP_TRY(vkp_params_load(&t->model.discriminator, o->init_d));
     t->state = (vkp_run_state){.seed = t->config.seed, .best_val_psnr = NAN};
     VKP_TRY(vkp_run_log_open(o->out, -1, -1, &t->log));
-    VKP_TRY(write_last(t));
-    /* Last, so that a run without config.yml is one that never began. */
-    VKP_TRY(run_path(t, "config.yml", path));
-    return vkp_config_save(&t->config, path);
+    return write_last(t);
 }
 
 /* The settings a run began with, but for those that only say how long it goes on and what it shows. */
@@ -250,6 +247,14 @@ static vkp_status count_step(trainer *t, const vkp_losses *losses, uint32_t pict
     return VKP_OK;
 }
 
+/* Makes the folder a run: only once its pictures can be read and its step fits the device. */
+static vkp_status begin_run(const trainer *t)
+{
+    char path[4096];
+    VKP_TRY(run_path(t, "config.yml", path));
+    return vkp_config_save(&t->config, path);
+}
+
 /* One step on a batch that is on its way to the device; *batch becomes the next one, which the decoders and
  * the host prepare while the device computes. */
 static vkp_status one_step(trainer *t, vkp_feed_batch *batch)
@@ -258,6 +263,7 @@ static vkp_status one_step(trainer *t, vkp_feed_batch *batch)
     vkp_losses losses;
     const uint32_t pictures = batch->count, every = t->config.d_every, at = t->state.epoch_steps;
     VKP_TRY(step_for(t, pictures, &step));
+    if (!t->state.step) VKP_TRY(begin_run(t));
     const vkp_step_inputs inputs = {.blur = batch->blur, .valid = batch->valid,
                                     .lr = vkp_config_lr(&t->config, t->state.epoch), .first_of_d = at % every == 0,
                                     .update_d = at % every == every - 1};

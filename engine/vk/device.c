@@ -345,7 +345,10 @@ static vkp_status make_device(vkp_device *d)
     const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                           .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
                                           .queueFamilyIndex = d->queue_family};
-    return vkp_vk_status(vkCreateCommandPool(d->handle, &pool, NULL, &d->command_pool), "making the command pool");
+    VKP_TRY(vkp_vk_status(vkCreateCommandPool(d->handle, &pool, NULL, &d->command_pool), "making the command pool"));
+    vkp_device_name(d, VK_OBJECT_TYPE_COMMAND_POOL, (uint64_t)d->command_pool, "commands");
+    vkp_device_name(d, VK_OBJECT_TYPE_QUEUE, (uint64_t)(uintptr_t)d->queue, "compute");
+    return VKP_OK;
 }
 
 static vkp_status open_chosen(vkp_device *d, const char *choice)

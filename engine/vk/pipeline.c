@@ -85,7 +85,9 @@ vkp_status vkp_pipeline_cache_open(vkp_device *d)
                                             .pInitialData = data};
     const VkResult result = vkCreatePipelineCache(d->handle, &info, NULL, &c->handle);
     free(data);
-    return vkp_vk_status(result, "making the pipeline cache");
+    VKP_TRY(vkp_vk_status(result, "making the pipeline cache"));
+    vkp_device_name(d, VK_OBJECT_TYPE_PIPELINE_CACHE, (uint64_t)c->handle, "pipelines");
+    return VKP_OK;
 }
 
 /* A cache that cannot be written costs the next start some time and nothing else: no error. */
@@ -129,6 +131,7 @@ void vkp_pipeline_cache_close(vkp_device *d)
 
 static vkp_status make_layouts(vkp_device *d, vkp_pipeline *p)
 {
+    const char *name = vkp_shader_table[p->key.shader].name;
     VkDescriptorSetLayoutBinding bindings[VKP_MAX_BINDINGS];
     for (uint32_t i = 0; i < p->key.bindings; i++)
         bindings[i] = (VkDescriptorSetLayoutBinding){
@@ -142,13 +145,16 @@ static vkp_status make_layouts(vkp_device *d, vkp_pipeline *p)
                                                  .pBindings = bindings};
     VKP_TRY(vkp_vk_status(vkCreateDescriptorSetLayout(d->handle, &set, NULL, &p->set_layout),
                           "making a descriptor set layout"));
+    vkp_device_name(d, VK_OBJECT_TYPE_DESCRIPTOR_SET_LAYOUT, (uint64_t)p->set_layout, name);
     const VkPushConstantRange push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = p->key.push_words * 4};
     const VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
                                                .setLayoutCount = 1,
                                                .pSetLayouts = &p->set_layout,
                                                .pushConstantRangeCount = p->key.push_words ? 1 : 0,
                                                .pPushConstantRanges = &push};
-    return vkp_vk_status(vkCreatePipelineLayout(d->handle, &layout, NULL, &p->layout), "making a pipeline layout");
+    VKP_TRY(vkp_vk_status(vkCreatePipelineLayout(d->handle, &layout, NULL, &p->layout), "making a pipeline layout"));
+    vkp_device_name(d, VK_OBJECT_TYPE_PIPELINE_LAYOUT, (uint64_t)p->layout, name);
+    return VKP_OK;
 }
 
 static VkResult make_handle(vkp_device *d, VkShaderModule module, vkp_pipeline *p)
@@ -186,6 +192,7 @@ static vkp_status make_pipeline(vkp_device *d, vkp_pipeline *p)
                                            .pCode = code->words};
     VkResult result = vkCreateShaderModule(d->handle, &info, NULL, &module);
     if (result == VK_SUCCESS) {
+        vkp_device_name(d, VK_OBJECT_TYPE_SHADER_MODULE, (uint64_t)module, code->name);
         result = make_handle(d, module, p);
         vkDestroyShaderModule(d->handle, module, NULL);
     }

@@ -223,6 +223,7 @@ static vkp_status make_pool(vkp_program *p)
                                              .poolSizeCount = 2,
                                              .pPoolSizes = sizes};
     VKP_TRY(vkp_vk_status(vkCreateDescriptorPool(p->device->handle, &info, NULL, &p->pool), "making a descriptor pool"));
+    vkp_device_name(p->device, VK_OBJECT_TYPE_DESCRIPTOR_POOL, (uint64_t)p->pool, "program");
     p->views = calloc(texel ? texel : 1, sizeof *p->views);
     return p->views ? VKP_OK : vkp_fail(VKP_MEMORY, "no memory for views (host memory ran out; close other programs)");
 }
@@ -235,6 +236,7 @@ static vkp_status bind_dispatch(vkp_program *p, vkp_program_dispatch_entry *e)
                                               .descriptorSetCount = 1,
                                               .pSetLayouts = &e->pipeline->set_layout};
     VKP_TRY(vkp_vk_status(vkAllocateDescriptorSets(d->handle, &info, &e->set), "making a descriptor set"));
+    vkp_device_name(d, VK_OBJECT_TYPE_DESCRIPTOR_SET, (uint64_t)e->set, e->label);
     VkWriteDescriptorSet writes[VKP_MAX_BINDINGS];
     VkDescriptorBufferInfo ranges[VKP_MAX_BINDINGS];
     for (uint32_t i = 0; i < e->d.binding_count; i++) {
@@ -254,6 +256,7 @@ static vkp_status bind_dispatch(vkp_program *p, vkp_program_dispatch_entry *e)
                                              .offset = offset + b->offset,
                                              .range = b->bytes};
         VKP_TRY(vkp_vk_status(vkCreateBufferView(d->handle, &view, NULL, &p->views[p->view_count]), "making a buffer view"));
+        vkp_device_name(d, VK_OBJECT_TYPE_BUFFER_VIEW, (uint64_t)p->views[p->view_count], p->buffers[b->buffer].name);
         writes[i].descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
         writes[i].pTexelBufferView = &p->views[p->view_count++];
     }

@@ -166,7 +166,9 @@ static vkp_status make_fence(vkp_program *p)
 {
     if (p->fence) return vkp_vk_status(vkResetFences(p->device->handle, 1, &p->fence), "resetting a fence");
     const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-    return vkp_vk_status(vkCreateFence(p->device->handle, &info, NULL, &p->fence), "making a fence");
+    VKP_TRY(vkp_vk_status(vkCreateFence(p->device->handle, &info, NULL, &p->fence), "making a fence"));
+    vkp_device_name(p->device, VK_OBJECT_TYPE_FENCE, (uint64_t)p->fence, "program");
+    return VKP_OK;
 }
 
 /* The error of a failed submission or wait, with the operations that may have caused it. */
@@ -262,6 +264,7 @@ static vkp_status measured_run(vkp_program *p, uint32_t first, uint32_t count)
         const VkQueryPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
                                             .queryType = VK_QUERY_TYPE_TIMESTAMP, .queryCount = 2};
         VKP_TRY(vkp_vk_status(vkCreateQueryPool(p->device->handle, &info, NULL, &queries), "making a query pool"));
+        vkp_device_name(p->device, VK_OBJECT_TYPE_QUERY_POOL, (uint64_t)queries, "timestamps");
     }
     const vkp_status status = measure(p, first, count, queries);
     if (queries) vkDestroyQueryPool(p->device->handle, queries, NULL);

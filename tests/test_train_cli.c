@@ -1,0 +1,164 @@
+/* vkpix train as a user runs it: bad input named in one line, and a kill that loses nothing. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "blob.h"
+#include "nn/run_log.h"
+#include "program.h"
+#include "scratch.h"
+#include "small_picture.h"
+
+#define SMALL "--preset train01 --set size=32 --set d_pools=2,2,2,2 --set batch=2 --set epochs=2"
+
+static void write_text(const char *path, const char *text)
+{
+    blob b = {0};
+    blob_add_text(&b, text);
+    blob_write(&b, path);
+    blob_free(&b);
+}
+
+static void expect(int status, const char *word, const char *arguments)
+{
+    program_expect(program_run("", "train %s", arguments), status, word);
+}
+
+static void wrong_settings(void **state)
+{
+    (void)state;
+    expect(2, "out", "photos");
+    expect(2, "trian01", "photos --out r --preset trian01");
+    expect(2, "sise", "photos --out r --set sise=64");
+    expect(2, "size", "photos --out r --set size=100");
+    expect(2, "16", "photos --out r --set size=100");
+    expect(2, "d_pools", "photos --out r --set size=32 --set d_pools=4,4,4,4");
+    expect(2, "batch", "photos --out r --set batch=0");
+    expect(2, "batch", "photos --out r --set batch=many");
+    expect(2, "flip", "photos --out r --set flip=1.5");
+    expect(2, "fold", "photos --out r --folds 5 --fold 5");
+    expect(2, "val", "photos --out r --folds 5 --val photos");
+    expect(2, "max-steps", "photos --out r --max-steps 0");
+    write_text("bad.yml", "batch: [1, 2\n");
+    expect(2, "bad.yml", "photos --out r --config bad.yml");
+    write_text("unknown.yml", "batch: 2\nbatches: 3\n");
+    expect(2, "batches", "photos --out r --config unknown.yml");
+    assert_false(vkp_folder_exists("r"));
+}
+
+static void wrong_files(void **state)
+{
+    (void)state;
+    assert_int_equal(vkp_folder_make("empty"), VKP_OK);
+    assert_int_equal(vkp_folder_make("texts"), VKP_OK);
+    write_text("texts/a.jpg", "not a picture\n");
+    write_text("texts/b.txt", "nor this\n");
+    write_text("file", "in the way\n");
+    write_text("short.safetensors", "12345");
+    expect(1, "nowhere", "nowhere --out r1 " SMALL);
+    expect(1, "empty", "empty --out r2 " SMALL);
+    expect(1, "pictures", "texts --out r3 " SMALL);
+    assert_false(vkp_file_exists("r3/config.yml"));
+    expect(1, "file", "photos --out file/r " SMALL);
+    expect(1, "missing", "photos --out r4 --init-g missing.safetensors " SMALL);
+    expect(1, "short", "photos --out r5 --init-d short.safetensors " SMALL);
+    expect(1, "resume", "photos --out r6 --resume " SMALL);
+    expect(1, "device", "photos --out r7 --device 99 " SMALL);
+    program_expect(program_run("VK_DRIVER_FILES=/none VK_ICD_FILENAMES=/none", "train photos --out r8 " SMALL), 1, "Vulkan");
+    assert_false(vkp_file_exists("r8/config.yml"));
+}
+
+static size_t steps_of(const char *run)
+{
+    vkp_run_table steps;
+    if (vkp_run_log_read_steps(run, &steps) != VKP_OK) return 0;
+    const size_t rows = steps.rows;
+    vkp_run_table_free(&steps);
+    return rows;
+}
+
+static void pause_briefly(void)
+{
+    const struct timespec t = {.tv_nsec = 20000000};
+    nanosleep(&t, NULL);
+}
+
+/* Starts a run, kills it as soon as it has done `steps`, and waits for its end. */
+static void train_and_kill(const char *run, size_t steps)
+{
+    const char *program = getenv("VKPIX_TEST_PROGRAM");
+    assert_non_null(program);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const int silent = open("/dev/null", O_WRONLY);
+        dup2(silent, 2);
+        execl(program, program, "train", "photos", "--out", run, "--preset", "train01", "--set", "size=32", "--set",
+              "d_pools=2,2,2,2", "--set", "batch=2", "--set", "epochs=2", (char *)NULL);
+        _exit(127);
+    }
+    int status = 0;
+    bool running = true;
+    while (running && steps_of(run) < steps) {
+        pause_briefly();
+        running = waitpid(child, &status, WNOHANG) == 0;
+    }
+    if (running) {
+        kill(child, SIGKILL);
+        waitpid(child, &status, 0);
+    }
+}
+
+static void a_kill_loses_nothing(void **state)
+{
+    (void)state;
+    program_expect(program_run("", "train photos --out whole " SMALL), 0, NULL);
+    train_and_kill("killed", 3);
+    program_expect(program_run("", "train photos --out killed --resume"), 0, NULL);
+    static const char *const files[] = {"steps.csv", "checkpoints/last/generator.safetensors",
+                                        "checkpoints/last/discriminator.safetensors",
+                                        "checkpoints/last/optimizer.safetensors"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char a[128], b[128];
+        snprintf(a, sizeof a, "whole/%s", files[i]);
+        snprintf(b, sizeof b, "killed/%s", files[i]);
+        blob x = blob_read(a), y = blob_read(b);
+        assert_int_equal(x.size, y.size);
+        assert_memory_equal(x.bytes, y.bytes, x.size);
+        blob_free(&x);
+        blob_free(&y);
+    }
+}
+
+static int set_up(void **state)
+{
+    if (scratch_enter(state) || vkp_folder_make("photos") != VKP_OK) return -1;
+    for (int i = 0; i < 12; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "photos/%02d.png", i);
+        small_picture_write(path, 33 + i, 48 - i, i);
+    }
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wrong_settings),
+        cmocka_unit_test(wrong_files),
+        cmocka_unit_test(a_kill_loses_nothing),
+    };
+    return cmocka_run_group_tests(tests, set_up, scratch_leave);
+}
