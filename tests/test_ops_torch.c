@@ -224,6 +224,27 @@ static void try_running(trial *t, const vkp_node *norm)
     record(t, &node);
 }
 
+/* The largest 1/std that a channel of x is multiplied by, over each picture or over the batch. */
+static double largest_gain(const trial *t, vkp_shape s, bool batch)
+{
+    const uint64_t plane = (uint64_t)s.h * s.w;
+    float *x = values_of(t, "x", vkp_shape_count(s));
+    double gain = 0;
+    for (uint32_t first = 0; first < s.n; first += batch ? s.n : 1)
+        for (uint32_t c = 0; c < s.c; c++) {
+            double sum = 0, squares = 0, count = 0;
+            for (uint32_t n = first; n < (batch ? s.n : first + 1); n++)
+                for (uint64_t k = 0; k < plane; k++, count++) {
+                    const double value = (double)x[(n * s.c + c) * plane + k];
+                    sum += value;
+                    squares += value * value;
+                }
+            gain = fmax(gain, 1 / sqrt(fmax(squares / count - sum * sum / count / count, 0) + 1e-5));
+        }
+    free(x);
+    return gain;
+}
+
 static void try_norm(trial *t)
 {
     const bool batch = one_of(t, "kind", "instance batch");
@@ -242,6 +263,7 @@ static void try_norm(trial *t)
     }
     take(t, &node, 0, "y");
     const vkp_shape x = node.in[0].shape;
+    if (training) t->least *= fmax(1, largest_gain(t, x, batch));
     assert_ok(vkp_tensor_new_packed(t->program, (vkp_shape){batch ? 1 : x.n, x.c, 1, 2}, "statistics", &node.out[1]));
     record(t, &node);
     if (batch) try_running(t, &node);
@@ -397,7 +419,7 @@ static void try_adam(trial *t)
 }
 
 /* Errors are multiples of the tensor's own size, but not of less than `least`: gradients that cancel to almost
- * nothing (a norm over two values) keep the rounding of what they are made of. */
+ * nothing (a norm over two values) keep the rounding of what they are made of, times what the norm scales by. */
 static const struct entry {
     const char *file;
     void (*write)(trial *t);
