@@ -35,6 +35,7 @@ int program_run(const char *environment, const char *arguments, ...)
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status) > 2)
         fail_msg("%s: status %d\n%s", rest, status, streams[1]);
+    if (strstr(streams[1], "vkpix: validation:")) fail_msg("%s", streams[1]);
     return WEXITSTATUS(status);
 }
 
