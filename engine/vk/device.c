@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "vk/pipeline.h"
 
@@ -182,6 +183,12 @@ static vkp_status read_limits(VkPhysicalDevice physical, const VkPhysicalDeviceP
         if (!(memory.memoryProperties.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT)) continue;
         const uint64_t bytes = budget_known ? budget.heapBudget[i] : memory.memoryProperties.memoryHeaps[i].size;
         if (bytes > l->memory_budget) l->memory_budget = bytes;
+    }
+    /* A software driver's memory is the host's, whatever size it makes up for its heap. */
+    if (p->deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU) {
+        const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+        const uint64_t host = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page / 4 * 3 : 0;
+        if (host > l->memory_budget) l->memory_budget = host;
     }
     /* A shader that counts on the lanes of a subgroup needs to choose their number, or a device that has
      * only one; without the extension nothing says which, so such shaders are not used. */
