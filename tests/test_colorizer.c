@@ -234,6 +234,11 @@ static void refused(void **state)
     assert_int_equal(vkp_colorizer_create(test_device, &large, &c), VKP_DEVICE_MEMORY);
     assert_non_null(strstr(vkp_error(), "--size"));
     test_device->info.limits.memory_budget = budget;
+    const vkp_limits limits = test_device->info.limits;
+    test_device->info.limits.storage_range = 1 << 20;
+    assert_int_equal(vkp_colorizer_create(test_device, &large, &c), VKP_DEVICE_MEMORY);
+    assert_non_null(strstr(vkp_error(), "--size"));
+    test_device->info.limits = limits;
 }
 
 static void check_found(const char *model, const char *path, uint32_t size)

@@ -69,17 +69,29 @@ static vkp_status write_down(vkp_colorizer *c)
     return vkp_program_plan(c->program, &c->memory);
 }
 
-/* The library's words for too little memory name training's settings; here --size is what helps. */
+static vkp_status try_build(vkp_colorizer *c)
+{
+    VKP_TRY(vkp_picture_stage_create(c->device, c->batch, c->w, c->h, &c->stage));
+    VKP_TRY(write_down(c));
+    return vkp_program_build(c->program, &c->arena);
+}
+
+/* The library's words for what is too large name training's settings; here --size is what helps. */
 static vkp_status build(vkp_colorizer *c)
 {
-    VKP_TRY(write_down(c));
-    const vkp_status status = vkp_program_build(c->program, &c->arena);
-    if (status != VKP_DEVICE_MEMORY) return status;
-    return vkp_fail(status,
-                    "colouring at size %u does not fit the device (needs %" PRIu64 " MiB, %s has %" PRIu64
-                    " MiB; use a smaller --size)",
-                    c->size, (c->device->allocated + c->memory) >> 20, c->device->info.name,
-                    c->device->info.limits.memory_budget >> 20);
+    const vkp_device_info *info = &c->device->info;
+    const vkp_status status = try_build(c);
+    const uint64_t needed = c->device->allocated + c->memory;
+    if (status != VKP_DEVICE_MEMORY && status != VKP_SHAPE) return status;
+    if (needed > info->limits.memory_budget)
+        return vkp_fail(VKP_DEVICE_MEMORY,
+                        "no room to colour at size %u (needs %" PRIu64 " MiB, %s has %" PRIu64
+                        " MiB; use a smaller --size)",
+                        c->size, needed >> 20, info->name, info->limits.memory_budget >> 20);
+    return vkp_fail(VKP_DEVICE_MEMORY,
+                    "cannot colour at size %u (a part needs more than the %" PRIu64
+                    " MiB that %s binds at once; use a smaller --size)",
+                    c->size, info->limits.storage_range >> 20, info->name);
 }
 
 static vkp_status prepare(vkp_colorizer *c, const vkp_colorizer_options *options)
@@ -91,7 +103,6 @@ static vkp_status prepare(vkp_colorizer *c, const vkp_colorizer_options *options
     VKP_TRY(vkp_params_load(&c->generator, c->weights.path));
     c->chroma = calloc((size_t)c->batch * 2 * c->h * c->w, sizeof *c->chroma);
     if (!c->chroma) return no_memory();
-    VKP_TRY(vkp_picture_stage_create(c->device, c->batch, c->w, c->h, &c->stage));
     VKP_TRY(build(c));
     return vkp_joiner_create(c->device, 0, &c->joiner);
 }
