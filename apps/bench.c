@@ -65,8 +65,8 @@ static vkp_status print_times(const bench *b, const char *what, const double *so
 {
     const double median = sorted[RUNS / 2], least = sorted[0];
     if (!b->json) {
-        printf("%s, %s, %u x %u, batch %u: median %.1f ms, least %.1f ms, peak device memory %.1f MiB\n", what,
-               b->device->info.name, b->config.size, b->config.size, b->config.batch, median, least,
+        printf("%s, %s, %u x %u, batch %u: median %.1f ms, least %.1f ms, peak device memory %.1f MiB\n",
+               what, b->device->info.name, b->config.size, b->config.size, b->config.batch, median, least,
                (double)b->device->peak / (1 << 20));
         cJSON_Delete(parts);
         return VKP_OK;
@@ -149,8 +149,8 @@ static vkp_status bench_step(bench *b)
     b->config.blur = 0;
     VKP_TRY(vkp_model_create(b->device, &b->config, 1, &b->model));
     VKP_TRY(make_batch(b));
-    VKP_TRY(vkp_step_create(b->device, &b->config, &b->model, b->config.batch, b->config.size, b->config.size, &b->rgb,
-                            &b->arena, false, &step));
+    VKP_TRY(vkp_step_create(b->device, &b->config, &b->model, b->config.batch, b->config.size, b->config.size,
+                            &b->rgb, &b->arena, false, &step));
     const vkp_status status = time_steps(b, step);
     vkp_step_destroy(step);
     return status;
@@ -183,9 +183,11 @@ static void shapes_text(const vkp_op *op, const vkp_case *c, char *text, size_t 
     for (uint32_t i = 0; i < VKP_MAX_IN && op->in[i].role != VKP_NONE && used < room; i++) {
         char shape[48];
         if (!c->in[i].n || (op->in[i].role != VKP_ACTIVATION && i)) continue;
-        used += (size_t)snprintf(text + used, room - used, "%s%s", used ? " " : "", vkp_shape_text(c->in[i], shape));
+        used += (size_t)snprintf(text + used, room - used, "%s%s", used ? " " : "",
+                                 vkp_shape_text(c->in[i], shape));
     }
-    if (c->attr.upsample > 1 && used < room) used += (size_t)snprintf(text + used, room - used, " x%u", c->attr.upsample);
+    if (c->attr.upsample > 1 && used < room)
+        used += (size_t)snprintf(text + used, room - used, " x%u", c->attr.upsample);
     if (c->attr.kernel && used < room) snprintf(text + used, room - used, " k%u", c->attr.kernel);
 }
 
@@ -211,8 +213,8 @@ static vkp_status bench_case(const bench *b, const vkp_op *op, const vkp_case *c
         cJSON_AddNumberToObject(row, "share_of_peak", share);
         cJSON_AddItemToArray(rows, row);
     } else {
-        printf("%-16s %-9s %-40s %9.2f ms %8.1f GFLOP/s %5.1f %% of peak\n", op->name, name, shapes, r.median_ms,
-               flops * 1e-9, 100 * share);
+        printf("%-16s %-9s %-40s %9.2f ms %8.1f GFLOP/s %5.1f %% of peak\n", op->name, name, shapes,
+               r.median_ms, flops * 1e-9, 100 * share);
         fflush(stdout);
     }
     vkp_bench_free(&r);
@@ -270,7 +272,8 @@ static vkp_status run(const vkp_options *options)
                                   : strcmp(what, "step") == 0     ? bench_step
                                   : strcmp(what, "colorize") == 0 ? bench_colorize
                                                                   : NULL;
-    if (!work) return vkp_fail(VKP_USAGE, "cannot bench %s (no such thing; give ops, step or colorize)", what);
+    if (!work)
+        return vkp_fail(VKP_USAGE, "cannot bench %s (no such thing; give ops, step or colorize)", what);
     VKP_TRY(read_settings(options, what, &b));
     VKP_TRY(vkp_options_device(options, &b.device));
     const vkp_status status = work(&b);
@@ -296,8 +299,9 @@ const vkp_command vkp_command_bench = {
     .name = "bench",
     .synopsis = "[ops|step|colorize] [options]",
     .summary = "time operations, the training step or the generator on a device",
-    .details = "ops: each operation at the networks' sizes, with its share of the device's measured peak.\n"
-               "step (unless given): one training step. colorize: the generator in evaluation mode on one batch.",
+    .details =
+        "ops: each operation at the networks' sizes, with its share of the device's measured peak.\n"
+        "step (unless given): one training step. colorize: the generator in evaluation mode on one batch.",
     .options = options,
     .min_arguments = 0,
     .max_arguments = 1,

@@ -79,8 +79,8 @@ static void show_progress(void *user, const vkp_train_progress *p)
     memset(bar, '.', 20);
     memset(bar, '#', filled < 20 ? filled : 20);
     bar[20] = 0;
-    snprintf(line, sizeof line, form, p->epoch, p->epochs, d->terminal ? bar : "", p->step, p->steps, p->losses.d_adv,
-             p->losses.g_adv, p->losses.g_l1, p->steps_per_second, left);
+    snprintf(line, sizeof line, form, p->epoch, p->epochs, d->terminal ? bar : "", p->step, p->steps,
+             p->losses.d_adv, p->losses.g_adv, p->losses.g_l1, p->steps_per_second, left);
     if (d->terminal)
         fprintf(stderr, "\r\033[K%s", line);
     else
@@ -98,30 +98,38 @@ static void show_message(void *user, const char *text)
 static vkp_status read_config(const vkp_options *options, const char *out, bool resume, vkp_config *config)
 {
     char path[4096];
-    const char *preset = vkp_options_value(options, "preset"), *file = vkp_options_value(options, "config"), *assignment;
+    const char *preset = vkp_options_value(options, "preset"), *file = vkp_options_value(options, "config"),
+               *assignment;
     if (snprintf(path, sizeof path, "%s/config.yml", out) >= (int)sizeof path)
-        return vkp_fail(VKP_USAGE, "--out is too long (%zu bytes at most; use a shorter path)", sizeof path - 12);
+        return vkp_fail(VKP_USAGE, "--out is too long (%zu bytes at most; use a shorter path)",
+                        sizeof path - 12);
     VKP_TRY(vkp_config_preset(config, preset));
     if (resume && !preset && !file) VKP_TRY(vkp_config_load(config, path));
     if (file) VKP_TRY(vkp_config_load(config, file));
-    for (size_t i = 0; vkp_options_each(options, "set", i, &assignment); i++) VKP_TRY(vkp_config_set(config, assignment));
+    for (size_t i = 0; vkp_options_each(options, "set", i, &assignment); i++)
+        VKP_TRY(vkp_config_set(config, assignment));
     return vkp_config_check(config);
 }
 
 static vkp_status read_options(const vkp_options *options, vkp_train_options *train)
 {
     long folds = 0, fold = 0, steps = 0;
-    *train = (vkp_train_options){.data = vkp_options_argument(options, 0), .out = vkp_options_value(options, "out"),
-                                 .val = vkp_options_value(options, "val"), .resume = vkp_options_given(options, "resume"),
+    *train = (vkp_train_options){.data = vkp_options_argument(options, 0),
+                                 .out = vkp_options_value(options, "out"),
+                                 .val = vkp_options_value(options, "val"),
+                                 .resume = vkp_options_given(options, "resume"),
                                  .augment = !vkp_options_given(options, "no-augment"),
                                  .shuffle = !vkp_options_given(options, "no-shuffle"),
                                  .init_g = vkp_options_value(options, "init-g"),
-                                 .init_d = vkp_options_value(options, "init-d"), .stop = &stop_asked};
+                                 .init_d = vkp_options_value(options, "init-d"),
+                                 .stop = &stop_asked};
     VKP_TRY(vkp_options_integer(options, "folds", 2, 1000000, &folds));
     VKP_TRY(vkp_options_integer(options, "fold", 0, 1000000, &fold));
     VKP_TRY(vkp_options_integer(options, "max-steps", 1, 1000000000, &steps));
     VKP_TRY(vkp_options_real(options, "max-minutes", 0.01, 1e6, &train->max_minutes));
-    if (train->val && folds) return vkp_fail(VKP_USAGE, "cannot take both --val and --folds (each says what to validate on; leave one out)");
+    if (train->val && folds)
+        return vkp_fail(VKP_USAGE,
+                        "cannot take both --val and --folds (each says what to validate on; leave one out)");
     if (folds ? fold >= folds : fold >= 10)
         return vkp_fail(VKP_USAGE, "there is no fold %ld (folds count from 0; give --fold 0 to %ld)", fold,
                         folds ? folds - 1 : 9);
@@ -145,8 +153,8 @@ static vkp_status train_on(const vkp_options *options, const vkp_config *config,
     vkp_device_close(device);
     if (d.terminal) fprintf(stderr, "\r\033[K");
     if (status == VKP_OK && stop_asked)
-        vkp_report("stopped; continue with: vkpix train %s --out %s --resume (and the options given before)", train->data,
-                   train->out);
+        vkp_report("stopped; continue with: vkpix train %s --out %s --resume (and the options given before)",
+                   train->data, train->out);
     else if (status == VKP_OK)
         vkp_report("done: figures, previews and checkpoints are in %s", train->out);
     return status;
@@ -173,7 +181,8 @@ static const vkp_option options[] = {
     {"init-g", "FILE", "first weights of the generator, safetensors with PyTorch's names"},
     {"init-d", "FILE", "first weights of the discriminator"},
     {"no-augment", NULL, "no flips and no blur"},
-    {"no-shuffle", NULL, "take the pictures in the order of their names; nothing is held out unless --val or --folds ask"},
+    {"no-shuffle", NULL,
+     "take the pictures in the order of their names; nothing is held out unless --val or --folds ask"},
     {"max-steps", "N", "stop when the run has N steps, as if it had ended there"},
     {"max-minutes", "M", "stop after M minutes, likewise"},
     VKP_OPTION_DEVICE,

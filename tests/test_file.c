@@ -15,22 +15,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-
-static char folder[] = "/tmp/vkpix-file-XXXXXX";
-
-static int enter_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int leave_folder(void **state)
-{
-    (void)state;
-    char command[64];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return chdir("/") == 0 ? system(command) : -1;
-}
+#include "scratch.h"
 
 static unsigned count_entries(const char *path)
 {
@@ -161,7 +146,7 @@ static void makes_folders(void **state)
     assert_true(vkp_folder_exists("m/n/o"));
     assert_int_equal(vkp_folder_make("m/n/o"), VKP_OK);
     assert_int_equal(vkp_folder_make("/"), VKP_OK);
-    assert_int_equal(vkp_folder_make(folder), VKP_OK);
+    assert_int_equal(vkp_folder_make("/tmp"), VKP_OK);
     assert_int_equal(vkp_folder_make(""), VKP_INPUT);
     assert_int_equal(vkp_file_write("m/file", "x", 1), VKP_OK);
     assert_int_equal(vkp_folder_make("m/file"), VKP_INPUT);
@@ -206,5 +191,5 @@ int main(void)
         cmocka_unit_test(makes_folders),
         cmocka_unit_test(takes_paths_apart),
     };
-    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+    return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

@@ -89,11 +89,13 @@ static void check_surroundings(const tensor_data *t, const char *what)
         memset(inside + start, 1, s.w);
         for (uint32_t x = s.w; x < t->layout.pitch; x++) {
             inside[start + x] = 2;
-            if (floats(t)[start + x] != 0) fail_msg("%s: padding holds %g, not 0", what, (double)floats(t)[start + x]);
+            if (floats(t)[start + x] != 0)
+                fail_msg("%s: padding holds %g, not 0", what, (double)floats(t)[start + x]);
         }
     }
     for (uint64_t i = 0; i < t->buffer.bytes / 4; i++)
-        if (!inside[i] && words[i] != POISON) fail_msg("%s: float %lld beside the tensor was written", what, (long long)i - GUARD);
+        if (!inside[i] && words[i] != POISON)
+            fail_msg("%s: float %lld beside the tensor was written", what, (long long)i - GUARD);
     free(inside);
 }
 
@@ -106,13 +108,14 @@ static double *download(const tensor_data *t)
 }
 
 /* Normalized root mean square error, and no element far off: what one wrong edge would hide in the mean. */
-static void compare(const double *got, const double *want, const uint64_t *index, uint64_t count, double tolerance,
-                    const char *what)
+static void compare(const double *got, const double *want, const uint64_t *index, uint64_t count,
+                    double tolerance, const char *what)
 {
     double error = 0, power = 0, worst = 0;
     for (uint64_t i = 0; i < count; i++) {
         const double g = got[index ? index[i] : i], w = want[i];
-        if (!isfinite(g)) fail_msg("%s: element %llu is %g", what, (unsigned long long)(index ? index[i] : i), g);
+        if (!isfinite(g))
+            fail_msg("%s: element %llu is %g", what, (unsigned long long)(index ? index[i] : i), g);
         error += (g - w) * (g - w);
         power += w * w;
         worst = fmax(worst, fabs(g - w));
@@ -120,7 +123,8 @@ static void compare(const double *got, const double *want, const uint64_t *index
     const double scale = sqrt(power / (double)count) + 1e-3;
     const double nrms = sqrt(error / (double)count) / scale;
     if (nrms > tolerance || worst > 30 * tolerance * scale)
-        fail_msg("%s: error %g (worst element %g of scale %g), allowed %g", what, nrms, worst, scale, tolerance);
+        fail_msg("%s: error %g (worst element %g of scale %g), allowed %g", what, nrms, worst, scale,
+                 tolerance);
 }
 
 static void make_inputs(fixture *f)
@@ -179,7 +183,8 @@ static double loss_of(const fixture *f, const double *const in[], double *const 
 }
 
 /* Central differences of the reference for some elements of input i, compared with the device's gradient. */
-static void check_gradient(const fixture *f, uint32_t i, const double *gradient, double tolerance, const char *what)
+static void check_gradient(const fixture *f, uint32_t i, const double *gradient, double tolerance,
+                           const char *what)
 {
     const double *in[VKP_MAX_IN] = {0};
     double *out[VKP_MAX_OUT] = {0};
@@ -328,8 +333,8 @@ static void check_case(const vkp_op *op, const vkp_case *c, uint32_t number)
         for (int g = 0; g < 4; g++)
             for (uint32_t i = 0; i < sizes[g]; i++)
                 if (groups[g][i].count)
-                    assert_ok(vkp_program_external(adding, &groups[g][i].buffer, 0, groups[g][i].buffer.bytes, "again",
-                                                   &places[g][i].buffer));
+                    assert_ok(vkp_program_external(adding, &groups[g][i].buffer, 0, groups[g][i].buffer.bytes,
+                                                   "again", &places[g][i].buffer));
         for (uint32_t i = 0; i < VKP_MAX_IN; i++) f.node.add[i] = true;
         assert_ok(op->forward(adding, &f.node));
         assert_ok(op->backward(adding, &f.node));

@@ -16,10 +16,12 @@ static void check(const vkp_plan_item *items, size_t count, const vkp_plan *plan
         const vkp_plan_item *a = &items[i];
         if (!a->bytes) continue;
         assert_true(a->block < plan->blocks && a->offset % 256 == 0);
-        assert_true(a->offset + a->bytes <= plan->block_bytes[a->block] && plan->block_bytes[a->block] <= limit);
+        assert_true(a->offset + a->bytes <= plan->block_bytes[a->block] &&
+                    plan->block_bytes[a->block] <= limit);
         for (size_t k = 0; k < i; k++) {
             const vkp_plan_item *b = &items[k];
-            const bool together = b->bytes && a->block == b->block && a->first <= b->last && b->first <= a->last;
+            const bool together =
+                b->bytes && a->block == b->block && a->first <= b->last && b->first <= a->last;
             if (together) assert_true(a->offset + a->bytes <= b->offset || b->offset + b->bytes <= a->offset);
         }
     }
@@ -46,7 +48,8 @@ static void many_lifetimes(void **state)
     for (size_t i = 0; i < 300; i++) {
         seed = seed * 1664525 + 1013904223;
         const uint32_t first = (seed >> 8) % 100;
-        items[i] = (vkp_plan_item){.bytes = i % 17 ? 1 + (seed >> 20) : 0, .first = first, .last = first + (seed >> 28)};
+        items[i] = (vkp_plan_item){
+            .bytes = i % 17 ? 1 + (seed >> 20) : 0, .first = first, .last = first + (seed >> 28)};
         sum += items[i].bytes;
     }
     vkp_plan plan;

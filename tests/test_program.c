@@ -27,8 +27,10 @@ static void make_step(step_fixture *f)
     const vkp_tensor layout = vkp_tensor_activation(0, (vkp_shape){BATCH, 3, SIDE, SIDE});
     assert_ok(vkp_model_create(test_device, &f->config, 3, &f->model));
     assert_ok(vkp_buffer_create(test_device, vkp_extent(&layout) * 4, VKP_MEMORY_HOST, "rgb", &f->rgb));
-    for (uint64_t i = 0; i < vkp_extent(&layout); i++) ((float *)f->rgb.mapped)[i] = (float)((i * 2654435761u >> 8) & 255) / 255;
-    assert_ok(vkp_step_create(test_device, &f->config, &f->model, BATCH, SIDE, SIDE, &f->rgb, &f->arena, false, &f->step));
+    for (uint64_t i = 0; i < vkp_extent(&layout); i++)
+        ((float *)f->rgb.mapped)[i] = (float)((i * 2654435761u >> 8) & 255) / 255;
+    assert_ok(vkp_step_create(test_device, &f->config, &f->model, BATCH, SIDE, SIDE, &f->rgb, &f->arena,
+                              false, &f->step));
     for (int i = 0; i < BATCH; i++) f->valid[i] = (vkp_rect){0, 0, SIDE, SIDE};
 }
 
@@ -47,13 +49,15 @@ static float *train(step_fixture *f, double budget)
     vkp_losses losses;
     vkp_program_budget(vkp_step_program(f->step), budget);
     for (int i = 0; i < 3; i++) {
-        assert_ok(vkp_step_submit(f->step, &(vkp_step_inputs){.valid = f->valid, .lr = 1e-3, .first_of_d = true,
-                                                              .update_d = true}));
+        assert_ok(vkp_step_submit(
+            f->step,
+            &(vkp_step_inputs){.valid = f->valid, .lr = 1e-3, .first_of_d = true, .update_d = true}));
         assert_ok(vkp_step_finish(f->step, &losses, psnr));
     }
     float *values = malloc(f->model.generator.total * 4);
     assert_non_null(values);
-    assert_ok(vkp_buffer_read(test_device, &f->model.generator.values, 0, values, f->model.generator.total * 4));
+    assert_ok(
+        vkp_buffer_read(test_device, &f->model.generator.values, 0, values, f->model.generator.total * 4));
     return values;
 }
 
@@ -124,7 +128,9 @@ static void limits_are_checked(void **state)
     assert_ok(vkp_program_buffer(p, 1024, "small", &id));
     assert_ok(vkp_buffer_create(test_device, 64, VKP_MEMORY_HOST, "small", &small));
     assert_int_equal(vkp_program_external(p, &small, 0, 65, "too long", &other), VKP_INTERNAL);
-    vkp_dispatch d = {.shader = VKP_SHADER_channel_sum, .groups = {1, 1, 1}, .binding_count = 1,
+    vkp_dispatch d = {.shader = VKP_SHADER_channel_sum,
+                      .groups = {1, 1, 1},
+                      .binding_count = 1,
                       .bindings = {{.buffer = id, .bytes = 1028, .access = VKP_WRITE}}};
     assert_int_equal(vkp_program_dispatch(p, &d), VKP_INTERNAL);
     d.bindings[0].bytes = 1024;

@@ -17,26 +17,11 @@
 #include "base/file.h"
 #include "nn/run_log.h"
 #include "nn/run_state.h"
+#include "scratch.h"
 
 #define LOG_HEADER                                                                                        \
     "epoch,train_D_adv_loss,train_G_adv_loss,train_G_l1_loss,val_G_l1_loss,train_psnr,val_psnr,lr,seconds\n"
 #define STEPS_HEADER "step,d_adv,g_adv,g_l1\n"
-
-static char folder[] = "/tmp/vkpix-run-XXXXXX";
-
-static int enter_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int leave_folder(void **state)
-{
-    (void)state;
-    char command[64];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return chdir("/") == 0 ? system(command) : -1;
-}
 
 /* Without any flush to the disk, for the loops: vkp_file_write makes one, and file systems do when an old
  * file is cut to nothing. */
@@ -331,5 +316,5 @@ int main(void)
         cmocka_unit_test(a_damaged_state_is_refused),
         cmocka_unit_test(every_cut_of_a_state_is_refused),
     };
-    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+    return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

@@ -14,22 +14,7 @@
 
 #include "base/file.h"
 #include "nn/safetensors.h"
-
-static char folder[] = "/tmp/vkpix-safetensors-XXXXXX";
-
-static int enter_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int leave_folder(void **state)
-{
-    (void)state;
-    char command[64];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return chdir("/") == 0 ? system(command) : -1;
-}
+#include "scratch.h"
 
 static const float weight[3] = {1.5f, -0.25f, 0x1p-149f};
 static const int64_t tracked = -(INT64_C(1) << 62) - 1;
@@ -268,5 +253,5 @@ int main(void)
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(flipped_bits_are_found),
     };
-    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+    return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

@@ -40,7 +40,11 @@ static vkp_config small_config(void)
 
 static vkp_train_options to(const char *run)
 {
-    return (vkp_train_options){.data = "photos", .out = run, .augment = true, .shuffle = true, .threads = 1,
+    return (vkp_train_options){.data = "photos",
+                               .out = run,
+                               .augment = true,
+                               .shuffle = true,
+                               .threads = 1,
                                .message = count_warning};
 }
 
@@ -90,9 +94,13 @@ static void leaves_what_is_promised(void **state)
     warnings = 0;
     assert_ok(vkp_train(test_device, &c, &o));
     assert_true(warnings >= 1); /* text.jpg, wherever it was dealt to */
-    static const char *const left[] = {"whole/config.yml", "whole/log.csv", "whole/steps.csv",
-                                       "whole/figures/adversarial.png", "whole/figures/l1.png",
-                                       "whole/previews/epoch_001.png", "whole/checkpoints/last/state.yml",
+    static const char *const left[] = {"whole/config.yml",
+                                       "whole/log.csv",
+                                       "whole/steps.csv",
+                                       "whole/figures/adversarial.png",
+                                       "whole/figures/l1.png",
+                                       "whole/previews/epoch_001.png",
+                                       "whole/checkpoints/last/state.yml",
                                        "whole/checkpoints/last/optimizer.safetensors",
                                        "whole/checkpoints/best/generator.safetensors"};
     for (size_t i = 0; i < sizeof left / sizeof *left; i++)

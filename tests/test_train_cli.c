@@ -76,7 +76,9 @@ static void wrong_files(void **state)
     expect(1, "short", "photos --out r5 --init-d short.safetensors " SMALL);
     expect(1, "resume", "photos --out r6 --resume " SMALL);
     expect(1, "device", "photos --out r7 --device 99 " SMALL);
-    program_expect(program_run("VK_DRIVER_FILES=/none VK_ICD_FILENAMES=/none", "train photos --out r8 " SMALL), 1, "Vulkan");
+    program_expect(
+        program_run("VK_DRIVER_FILES=/none VK_ICD_FILENAMES=/none", "train photos --out r8 " SMALL), 1,
+        "Vulkan");
     assert_false(vkp_file_exists("r8/config.yml"));
 }
 
@@ -105,8 +107,8 @@ static void train_and_kill(const char *run, size_t steps)
     if (child == 0) {
         const int silent = open("/dev/null", O_WRONLY);
         dup2(silent, 2);
-        execl(program, program, "train", "photos", "--out", run, "--preset", "train01", "--set", "size=32", "--set",
-              "d_pools=2,2,2,2", "--set", "batch=2", "--set", "epochs=2", (char *)NULL);
+        execl(program, program, "train", "photos", "--out", run, "--preset", "train01", "--set", "size=32",
+              "--set", "d_pools=2,2,2,2", "--set", "batch=2", "--set", "epochs=2", (char *)NULL);
         _exit(127);
     }
     int status = 0;

@@ -47,7 +47,8 @@ static vkp_status build(vkp_feed *f)
     vkp_program_label(f->program, "squaring pictures");
     VKP_TRY(vkp_picture_stage_record(f->program, &f->stage, &rgb));
     VKP_TRY(vkp_program_build(f->program, &f->arena));
-    const vkp_loader_options loader = {.threads = o->threads, .ahead = 2 * (size_t)o->batch + 2, .max_bytes = AHEAD_BYTES};
+    const vkp_loader_options loader = {
+        .threads = o->threads, .ahead = 2 * (size_t)o->batch + 2, .max_bytes = AHEAD_BYTES};
     return vkp_loader_make(o->paths, o->count, &loader, &f->loader);
 }
 
@@ -125,7 +126,8 @@ static vkp_blur draw_blur(const vkp_feed *f, size_t index)
 static vkp_status stage_picture(vkp_feed *f, uint32_t slot, const vkp_loader_item *item)
 {
     const vkp_feed_options *o = &f->options;
-    const bool flip = vkp_random_float(o->seed, vkp_random_stream(VKP_RANDOM_FLIP, f->epoch), item->index) < o->flip;
+    const bool flip =
+        vkp_random_float(o->seed, vkp_random_stream(VKP_RANDOM_FLIP, f->epoch), item->index) < o->flip;
     vkp_fit_plan plan;
     VKP_TRY(vkp_fit_make(o->fit, o->size, item->picture.width, item->picture.height, flip, &plan));
     const vkp_status status = vkp_picture_stage_add(&f->stage, slot, &item->picture, &plan);

@@ -14,8 +14,8 @@ typedef struct vkp_feed_options {
     size_t count;
     uint32_t batch;
     vkp_fit fit;
-    int size;                 /* the setting; the rectangle is vkp_fit_output's */
-    double flip, blur;        /* probabilities; 0 for validation */
+    int size;          /* the setting; the rectangle is vkp_fit_output's */
+    double flip, blur; /* probabilities; 0 for validation */
     uint64_t seed;
     int threads;
     void (*warn)(void *user, const char *text); /* told of each picture that cannot be read */
@@ -24,9 +24,9 @@ typedef struct vkp_feed_options {
 
 /* One batch. The arrays belong to the feed and are valid until its next batch. */
 typedef struct vkp_feed_batch {
-    uint32_t count;         /* pictures; 0 at the end of what was queued */
-    const vkp_rect *valid;  /* what of each is picture, not padding */
-    const float *blur;      /* nine weights each */
+    uint32_t count;        /* pictures; 0 at the end of what was queued */
+    const vkp_rect *valid; /* what of each is picture, not padding */
+    const float *blur;     /* nine weights each */
 } vkp_feed_batch;
 
 typedef struct vkp_feed vkp_feed;
@@ -36,7 +36,8 @@ typedef struct vkp_feed vkp_feed;
 VKP_MUST_USE vkp_status vkp_feed_create(vkp_device *device, const vkp_feed_options *options, vkp_feed **out);
 void vkp_feed_destroy(vkp_feed *feed);
 
-/* The batch as programs read it: (batch,3,h,w) RGB 0..1, laid out as vkp_tensor_activation. Its height and width. */
+/* The batch as programs read it: (batch,3,h,w) RGB 0..1, laid out as vkp_tensor_activation. Its height and
+ * width. */
 const vkp_buffer *vkp_feed_rgb(const vkp_feed *feed);
 void vkp_feed_output(const vkp_feed *feed, uint32_t *h, uint32_t *w);
 

@@ -7,10 +7,10 @@
 typedef struct graph_value {
     char name[48];
     vkp_tensor tensor;
-    vkp_tensor grad;       /* given by the caller, or made by the latest walk */
-    vkp_grads mode;        /* how a given one is used; NONE: not given */
-    vkp_value root;        /* itself, or what it is a slice of */
-    uint32_t channel;      /* first channel in the root */
+    vkp_tensor grad;  /* given by the caller, or made by the latest walk */
+    vkp_grads mode;   /* how a given one is used; NONE: not given */
+    vkp_value root;   /* itself, or what it is a slice of */
+    uint32_t channel; /* first channel in the root */
 } graph_value;
 
 typedef struct graph_node {
@@ -77,7 +77,8 @@ static vkp_status add_value(vkp_graph *g, const vkp_tensor *tensor, const char *
 /* A planned tensor with the layout of `like`'s shape, kept when everything is. */
 static vkp_status new_tensor(vkp_graph *g, vkp_shape shape, bool packed, const char *name, vkp_tensor *out)
 {
-    VKP_TRY(packed ? vkp_tensor_new_packed(g->program, shape, name, out) : vkp_tensor_new(g->program, shape, name, out));
+    VKP_TRY(packed ? vkp_tensor_new_packed(g->program, shape, name, out)
+                   : vkp_tensor_new(g->program, shape, name, out));
     if (g->keep_all) vkp_program_keep(g->program, out->buffer);
     return VKP_OK;
 }
@@ -98,11 +99,13 @@ vkp_status vkp_graph_tensor(vkp_graph *g, const vkp_tensor *tensor, vkp_grads mo
     return VKP_OK;
 }
 
-vkp_status vkp_graph_slice(vkp_graph *g, vkp_value whole, uint32_t c, uint32_t count, const char *name, vkp_value *out)
+vkp_status vkp_graph_slice(vkp_graph *g, vkp_value whole, uint32_t c, uint32_t count, const char *name,
+                           vkp_value *out)
 {
     const graph_value *w = &g->values[whole];
     if (w->root != whole || c + count > w->tensor.shape.c)
-        return vkp_fail(VKP_INTERNAL, "slice %s does not fit %s (a mistake in vkpix; report it)", name, w->name);
+        return vkp_fail(VKP_INTERNAL, "slice %s does not fit %s (a mistake in vkpix; report it)", name,
+                        w->name);
     const vkp_tensor part = vkp_tensor_channels(&w->tensor, c, count);
     VKP_TRY(add_value(g, &part, name, out));
     g->values[*out].root = whole;
@@ -116,7 +119,8 @@ vkp_tensor vkp_graph_grad(const vkp_graph *g, vkp_value value)
 {
     const graph_value *v = &g->values[value];
     const vkp_tensor *whole = &g->values[v->root].grad;
-    return whole->buffer && v->root != value ? vkp_tensor_channels(whole, v->channel, v->tensor.shape.c) : *whole;
+    return whole->buffer && v->root != value ? vkp_tensor_channels(whole, v->channel, v->tensor.shape.c)
+                                             : *whole;
 }
 
 vkp_value vkp_graph_find(const vkp_graph *g, const char *name)
@@ -146,8 +150,9 @@ static vkp_status make_outputs(vkp_graph *g, graph_node *n)
         n->node.out[i] = g->values[n->out[i]].tensor;
         char want[48], have[48];
         if (!vkp_shape_equal(n->node.out[i].shape, shapes[i]))
-            return vkp_fail(VKP_SHAPE, "%s makes %s, not %s (the sizes do not fit; check size and pools)", n->node.label,
-                            vkp_shape_text(shapes[i], want), vkp_shape_text(n->node.out[i].shape, have));
+            return vkp_fail(VKP_SHAPE, "%s makes %s, not %s (the sizes do not fit; check size and pools)",
+                            n->node.label, vkp_shape_text(shapes[i], want),
+                            vkp_shape_text(n->node.out[i].shape, have));
     }
     return VKP_OK;
 }
@@ -175,8 +180,8 @@ vkp_status vkp_graph_apply(vkp_graph *g, const vkp_op *op, const vkp_attr *attr,
 /* One backward walk: what needs a gradient, and which channels of each root hold one already. */
 typedef struct walk {
     vkp_graph *graph;
-    bool *needed;          /* by root */
-    vkp_tensor *grad;      /* by root; buffer 0: not made yet */
+    bool *needed;            /* by root */
+    vkp_tensor *grad;        /* by root; buffer 0: not made yet */
     unsigned char **written; /* by root, one byte a channel */
 } walk;
 
@@ -194,7 +199,8 @@ static void find_needed(walk *w, uint32_t first, uint32_t last)
         for (uint32_t i = 0; i < VKP_MAX_IN; i++)
             any = any || (differentiable(n, i) && w->needed[w->graph->values[n->in[i]].root]);
         for (uint32_t i = 0; i < VKP_MAX_OUT && any; i++)
-            if (n->out[i] && n->node.op->out[i].role != VKP_STATE) w->needed[w->graph->values[n->out[i]].root] = true;
+            if (n->out[i] && n->node.op->out[i].role != VKP_STATE)
+                w->needed[w->graph->values[n->out[i]].root] = true;
     }
 }
 
@@ -203,7 +209,8 @@ static uint32_t count_written(const walk *w, vkp_value id)
 {
     const graph_value *v = &w->graph->values[id];
     uint32_t count = 0;
-    for (uint32_t c = 0; c < v->tensor.shape.c && w->written[v->root]; c++) count += w->written[v->root][v->channel + c];
+    for (uint32_t c = 0; c < v->tensor.shape.c && w->written[v->root]; c++)
+        count += w->written[v->root][v->channel + c];
     return count;
 }
 
@@ -223,14 +230,15 @@ static vkp_status make_grad(walk *w, vkp_value root)
     char name[56];
     snprintf(name, sizeof name, "grad %s", v->name);
     /* Rows of a multiple of 4 floats are the same packed and padded; others tell by their pitch. */
-    return new_tensor(w->graph, v->tensor.shape, v->tensor.pitch == v->tensor.shape.w && v->tensor.pitch % 4, name,
-                      &w->grad[root]);
+    return new_tensor(w->graph, v->tensor.shape, v->tensor.pitch == v->tensor.shape.w && v->tensor.pitch % 4,
+                      name, &w->grad[root]);
 }
 
 static vkp_tensor grad_of(const walk *w, vkp_value id)
 {
     const graph_value *v = &w->graph->values[id];
-    return v->root == id ? w->grad[id] : vkp_tensor_channels(&w->grad[v->root], v->channel, v->tensor.shape.c);
+    return v->root == id ? w->grad[id]
+                         : vkp_tensor_channels(&w->grad[v->root], v->channel, v->tensor.shape.c);
 }
 
 /* Gives a node its gradients in and out; *skip when nothing flows into it. */
@@ -251,7 +259,8 @@ static vkp_status connect(walk *w, const graph_node *n, vkp_node *node, bool *sk
         VKP_TRY(make_grad(w, v->root));
         const uint32_t written = count_written(w, n->in[i]);
         if (written && written != v->tensor.shape.c)
-            return vkp_fail(VKP_INTERNAL, "gradient of %s is half made (a mistake in vkpix; report it)", v->name);
+            return vkp_fail(VKP_INTERNAL, "gradient of %s is half made (a mistake in vkpix; report it)",
+                            v->name);
         node->d_in[i] = grad_of(w, n->in[i]);
         node->add[i] = written != 0;
         memset(w->written[v->root] + v->channel, 1, v->tensor.shape.c);
@@ -296,11 +305,13 @@ static vkp_status publish(walk *w, vkp_value loss)
     return VKP_OK;
 }
 
-vkp_status vkp_graph_backward(vkp_graph *g, uint32_t first, uint32_t last, vkp_value loss, const vkp_tensor *seed,
-                              const vkp_value *wanted, uint32_t count)
+vkp_status vkp_graph_backward(vkp_graph *g, uint32_t first, uint32_t last, vkp_value loss,
+                              const vkp_tensor *seed, const vkp_value *wanted, uint32_t count)
 {
-    walk w = {.graph = g, .needed = calloc(g->value_count, sizeof(bool)),
-              .grad = calloc(g->value_count, sizeof(vkp_tensor)), .written = calloc(g->value_count, sizeof(char *))};
+    walk w = {.graph = g,
+              .needed = calloc(g->value_count, sizeof(bool)),
+              .grad = calloc(g->value_count, sizeof(vkp_tensor)),
+              .written = calloc(g->value_count, sizeof(char *))};
     vkp_status status = w.needed && w.grad && w.written ? VKP_OK : no_memory();
     if (status == VKP_OK) {
         for (uint32_t i = 0; i < count; i++) w.needed[g->values[wanted[i]].root] = true;

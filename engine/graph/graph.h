@@ -20,7 +20,8 @@ void vkp_graph_destroy(vkp_graph *graph);
 vkp_program *vkp_graph_program(const vkp_graph *graph);
 
 /* A new activation (n,c,h,w) in planned memory. Names need not be unique; the latest is found by name. */
-VKP_MUST_USE vkp_status vkp_graph_activation(vkp_graph *graph, vkp_shape shape, const char *name, vkp_value *out);
+VKP_MUST_USE vkp_status vkp_graph_activation(vkp_graph *graph, vkp_shape shape, const char *name,
+                                             vkp_value *out);
 
 /* What a backward walk does to a gradient whose place the caller gave. */
 typedef enum vkp_grads { VKP_GRADS_NONE, VKP_GRADS_WRITE, VKP_GRADS_ADD } vkp_grads;
@@ -31,14 +32,15 @@ VKP_MUST_USE vkp_status vkp_graph_tensor(vkp_graph *graph, const vkp_tensor *ten
                                          const vkp_tensor *grad, const char *name, vkp_value *out);
 
 /* Channels [c, c + count) of a value, in place. */
-VKP_MUST_USE vkp_status vkp_graph_slice(vkp_graph *graph, vkp_value whole, uint32_t c, uint32_t count, const char *name,
-                                        vkp_value *out);
+VKP_MUST_USE vkp_status vkp_graph_slice(vkp_graph *graph, vkp_value whole, uint32_t c, uint32_t count,
+                                        const char *name, vkp_value *out);
 
 /* Adds a node and writes down its forward dispatches. `in` holds VKP_MAX_IN values, 0 where absent. `out`
  * holds VKP_MAX_OUT values: those given (a slice, say) are written into, the others are made and
  * returned. The first output is called `name`. SHAPE when an output given has the wrong shape. */
-VKP_MUST_USE vkp_status vkp_graph_apply(vkp_graph *graph, const vkp_op *op, const vkp_attr *attr, const char *name,
-                                        const vkp_value in[VKP_MAX_IN], vkp_value out[VKP_MAX_OUT]);
+VKP_MUST_USE vkp_status vkp_graph_apply(vkp_graph *graph, const vkp_op *op, const vkp_attr *attr,
+                                        const char *name, const vkp_value in[VKP_MAX_IN],
+                                        vkp_value out[VKP_MAX_OUT]);
 
 /* The tensor of a value, and the latest gradient computed for it (buffer 0: none). */
 vkp_tensor vkp_graph_at(const vkp_graph *graph, vkp_value value);

@@ -9,8 +9,8 @@
 
 #include "base/file.h"
 
-static const char *const files[] = {"generator.safetensors", "discriminator.safetensors", "optimizer.safetensors",
-                                    "state.yml"};
+static const char *const files[] = {"generator.safetensors", "discriminator.safetensors",
+                                    "optimizer.safetensors", "state.yml"};
 enum { FILES = sizeof files / sizeof *files };
 
 typedef struct path {
@@ -30,7 +30,8 @@ static vkp_status remove_checkpoint(const char *folder)
     for (int i = 0; i < FILES; i++) {
         path p;
         VKP_TRY(make_path(&p, folder, files[i], ""));
-        if (unlink(p.text) && errno != ENOENT && errno != ENOTDIR) return vkp_fail_errno("remove", p.text, errno);
+        if (unlink(p.text) && errno != ENOENT && errno != ENOTDIR)
+            return vkp_fail_errno("remove", p.text, errno);
     }
     if (rmdir(folder) && errno != ENOENT) return vkp_fail_errno("remove", folder, errno);
     return VKP_OK;
@@ -80,8 +81,8 @@ static bool is_kept(const char *name, uint32_t keep_every)
     return keep_every && sscanf(name, "epoch_%u", &epoch) == 1 && epoch && epoch % keep_every == 0;
 }
 
-vkp_status vkp_checkpoint_write(const char *run, const char *name, const char *link, uint32_t keep_every, vkp_model *model,
-                                const vkp_run_state *state)
+vkp_status vkp_checkpoint_write(const char *run, const char *name, const char *link, uint32_t keep_every,
+                                vkp_model *model, const vkp_run_state *state)
 {
     path folder, final, beside, old, before;
     VKP_TRY(make_path(&folder, run, "checkpoints", ""));
@@ -96,14 +97,16 @@ vkp_status vkp_checkpoint_write(const char *run, const char *name, const char *l
         const vkp_status again = vkp_fail(status, "%s", vkp_error());
         for (int i = 0; i < FILES; i++) {
             path p;
-            if (snprintf(p.text, sizeof p.text, "%s/%s", beside.text, files[i]) < (int)sizeof p.text) unlink(p.text);
+            if (snprintf(p.text, sizeof p.text, "%s/%s", beside.text, files[i]) < (int)sizeof p.text)
+                unlink(p.text);
         }
         rmdir(beside.text);
         return again;
     }
     VKP_TRY(take_name(beside.text, final.text, old.text));
     VKP_TRY(set_link(folder.text, link, name, &before));
-    if (!before.text[0] || strcmp(before.text, name) == 0 || strchr(before.text, '/') || is_kept(before.text, keep_every))
+    if (!before.text[0] || strcmp(before.text, name) == 0 || strchr(before.text, '/') ||
+        is_kept(before.text, keep_every))
         return VKP_OK;
     path previous;
     VKP_TRY(make_path(&previous, folder.text, before.text, ""));
@@ -117,8 +120,8 @@ static bool is_temporary(const char *name)
 }
 
 /* Looks at one entry; takes it when it is whole and newer than what was found. */
-static vkp_status consider(const char *folder, const char *name, void (*warn)(void *, const char *), void *user,
-                           char **best, vkp_run_state *best_state)
+static vkp_status consider(const char *folder, const char *name, void (*warn)(void *, const char *),
+                           void *user, char **best, vkp_run_state *best_state)
 {
     path p;
     vkp_run_state state;
@@ -130,15 +133,16 @@ static vkp_status consider(const char *folder, const char *name, void (*warn)(vo
     }
     if (*best && state.step <= best_state->step) return VKP_OK;
     char *copy = malloc(strlen(p.text) + 1);
-    if (!copy) return vkp_fail(VKP_MEMORY, "no memory for a path (host memory ran out; close other programs)");
+    if (!copy)
+        return vkp_fail(VKP_MEMORY, "no memory for a path (host memory ran out; close other programs)");
     free(*best);
     *best = strcpy(copy, p.text);
     *best_state = state;
     return VKP_OK;
 }
 
-vkp_status vkp_checkpoint_newest(const char *run, void (*warn)(void *user, const char *text), void *user, char **found,
-                                 vkp_run_state *state)
+vkp_status vkp_checkpoint_newest(const char *run, void (*warn)(void *user, const char *text), void *user,
+                                 char **found, vkp_run_state *state)
 {
     *found = NULL;
     path folder;
@@ -149,8 +153,9 @@ vkp_status vkp_checkpoint_newest(const char *run, void (*warn)(void *user, const
         if (!is_temporary(e->d_name)) status = consider(folder.text, e->d_name, warn, user, found, state);
     if (dir) closedir(dir);
     if (status == VKP_OK && !*found)
-        status = vkp_fail(VKP_INPUT, "%s has no whole checkpoint (looked in %s; start anew with another --out)", run,
-                          folder.text);
+        status =
+            vkp_fail(VKP_INPUT, "%s has no whole checkpoint (looked in %s; start anew with another --out)",
+                     run, folder.text);
     if (status != VKP_OK) {
         free(*found);
         *found = NULL;

@@ -11,8 +11,8 @@ struct vkp_evaluation {
     uint64_t memory;
 };
 
-static vkp_status build(vkp_evaluation *e, const vkp_config *config, const vkp_params *generator, vkp_shape shape,
-                        const vkp_buffer *rgb, vkp_arena *arena)
+static vkp_status build(vkp_evaluation *e, const vkp_config *config, const vkp_params *generator,
+                        vkp_shape shape, const vkp_buffer *rgb, vkp_arena *arena)
 {
     VKP_TRY(vkp_program_create(e->device, &e->program));
     VKP_TRY(vkp_graph_create(e->program, false, &e->graph));
@@ -24,7 +24,8 @@ static vkp_status build(vkp_evaluation *e, const vkp_config *config, const vkp_p
     VKP_TRY(vkp_add_batch(e->graph, rgb, shape, &batch));
     VKP_TRY(vkp_add_ycc(e->graph, batch, &gray, &crcb));
     VKP_TRY(vkp_generator_forward(&g, gray, false, "G", &pass));
-    VKP_TRY(vkp_add_node(e->graph, &vkp_op_ycc_to_rgb, &(vkp_attr){0}, "fake_rgb", gray, pass.out, 0, &fake_rgb));
+    VKP_TRY(
+        vkp_add_node(e->graph, &vkp_op_ycc_to_rgb, &(vkp_attr){0}, "fake_rgb", gray, pass.out, 0, &fake_rgb));
     VKP_TRY(vkp_add_l1(&e->exchange, config, pass.out, crcb, fake_rgb, batch, &l1));
     VKP_TRY(vkp_add_squared_error(&e->exchange, fake_rgb, batch));
     e->fake = vkp_graph_at(e->graph, pass.out);
@@ -35,11 +36,14 @@ static vkp_status build(vkp_evaluation *e, const vkp_config *config, const vkp_p
     return vkp_program_build(e->program, arena);
 }
 
-vkp_status vkp_evaluation_create(vkp_device *device, const vkp_config *config, const vkp_params *generator, uint32_t batch,
-                                 uint32_t h, uint32_t w, const vkp_buffer *rgb, vkp_arena *arena, vkp_evaluation **out)
+vkp_status vkp_evaluation_create(vkp_device *device, const vkp_config *config, const vkp_params *generator,
+                                 uint32_t batch, uint32_t h, uint32_t w, const vkp_buffer *rgb,
+                                 vkp_arena *arena, vkp_evaluation **out)
 {
     vkp_evaluation *e = calloc(1, sizeof *e);
-    if (!e) return vkp_fail(VKP_MEMORY, "no memory for an evaluation (host memory ran out; close other programs)");
+    if (!e)
+        return vkp_fail(VKP_MEMORY,
+                        "no memory for an evaluation (host memory ran out; close other programs)");
     e->device = device;
     const vkp_status status = build(e, config, generator, (vkp_shape){batch, 3, h, w}, rgb, arena);
     if (status != VKP_OK) {
@@ -59,8 +63,8 @@ void vkp_evaluation_destroy(vkp_evaluation *e)
     free(e);
 }
 
-vkp_status vkp_evaluation_run(vkp_evaluation *e, const vkp_rect *valid, vkp_losses *losses, double *psnr, float *crcb,
-                              float *rgb)
+vkp_status vkp_evaluation_run(vkp_evaluation *e, const vkp_rect *valid, vkp_losses *losses, double *psnr,
+                              float *crcb, float *rgb)
 {
     vkp_exchange_set_valid(&e->exchange, valid);
     VKP_TRY(vkp_program_run(e->program, 0, 1));

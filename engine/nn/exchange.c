@@ -31,14 +31,15 @@ vkp_tensor vkp_exchange_tensor(const vkp_exchange *x, uint32_t place, vkp_shape 
     return t;
 }
 
-vkp_status vkp_exchange_value(const vkp_exchange *x, uint32_t place, vkp_shape shape, const char *name, vkp_value *out)
+vkp_status vkp_exchange_value(const vkp_exchange *x, uint32_t place, vkp_shape shape, const char *name,
+                              vkp_value *out)
 {
     const vkp_tensor t = vkp_exchange_tensor(x, place, shape);
     return vkp_graph_tensor(x->graph, &t, VKP_GRADS_NONE, NULL, name, out);
 }
 
-vkp_status vkp_add_node(vkp_graph *graph, const vkp_op *op, const vkp_attr *attr, const char *name, vkp_value a,
-                        vkp_value b, vkp_value c, vkp_value *out)
+vkp_status vkp_add_node(vkp_graph *graph, const vkp_op *op, const vkp_attr *attr, const char *name,
+                        vkp_value a, vkp_value b, vkp_value c, vkp_value *out)
 {
     const vkp_value in[VKP_MAX_IN] = {a, b, c};
     vkp_value outs[VKP_MAX_OUT] = {*out};
@@ -50,7 +51,8 @@ vkp_status vkp_add_node(vkp_graph *graph, const vkp_op *op, const vkp_attr *attr
 vkp_status vkp_add_batch(vkp_graph *graph, const vkp_buffer *rgb, vkp_shape shape, vkp_value *value)
 {
     vkp_tensor t = vkp_tensor_activation(0, shape);
-    VKP_TRY(vkp_program_external(vkp_graph_program(graph), rgb, 0, vkp_extent(&t) * sizeof(float), "batch", &t.buffer));
+    VKP_TRY(vkp_program_external(vkp_graph_program(graph), rgb, 0, vkp_extent(&t) * sizeof(float), "batch",
+                                 &t.buffer));
     return vkp_graph_tensor(graph, &t, VKP_GRADS_NONE, NULL, "batch", value);
 }
 
@@ -82,8 +84,10 @@ vkp_status vkp_add_squared_error(const vkp_exchange *x, vkp_value fake_rgb, vkp_
 {
     vkp_value valid, errors;
     VKP_TRY(vkp_exchange_value(x, vkp_at_valid(x), (vkp_shape){x->batch, 1, 1, 4}, "valid", &valid));
-    VKP_TRY(vkp_exchange_value(x, vkp_at_errors(x), (vkp_shape){x->batch, 1, 1, 1}, "squared error", &errors));
-    return vkp_add_node(x->graph, &vkp_op_squared_error, &(vkp_attr){0}, "squared error", fake_rgb, rgb, valid, &errors);
+    VKP_TRY(
+        vkp_exchange_value(x, vkp_at_errors(x), (vkp_shape){x->batch, 1, 1, 1}, "squared error", &errors));
+    return vkp_add_node(x->graph, &vkp_op_squared_error, &(vkp_attr){0}, "squared error", fake_rgb, rgb,
+                        valid, &errors);
 }
 
 void vkp_exchange_set_valid(const vkp_exchange *x, const vkp_rect *valid)
@@ -99,7 +103,8 @@ void vkp_exchange_set_valid(const vkp_exchange *x, const vkp_rect *valid)
 
 void vkp_exchange_psnr(const vkp_exchange *x, double *psnr)
 {
-    const float *errors = vkp_exchange_floats(x) + vkp_at_errors(x), *r = vkp_exchange_floats(x) + vkp_at_valid(x);
+    const float *errors = vkp_exchange_floats(x) + vkp_at_errors(x),
+                *r = vkp_exchange_floats(x) + vkp_at_valid(x);
     for (uint32_t i = 0; i < x->batch; i++, r += 4) {
         const double values = 3.0 * (r[2] - r[0]) * (r[3] - r[1]);
         const double db = 10 * log10(255.0 * 255.0 / (errors[i] / values));
@@ -111,7 +116,8 @@ vkp_status vkp_read_dense(vkp_program *program, const vkp_tensor *t, float *out)
 {
     const uint64_t bytes = vkp_extent(t) * sizeof(float);
     float *padded = malloc(bytes);
-    if (!padded) return vkp_fail(VKP_MEMORY, "no memory for a result (host memory ran out; use a smaller batch)");
+    if (!padded)
+        return vkp_fail(VKP_MEMORY, "no memory for a result (host memory ran out; use a smaller batch)");
     const vkp_status status = vkp_program_read(program, t->buffer, t->offset * sizeof(float), padded, bytes);
     const uint64_t rows = (uint64_t)t->shape.n * t->shape.c * t->shape.h;
     for (uint64_t row = 0; row < rows && status == VKP_OK; row++)

@@ -29,18 +29,23 @@ static vkp_status declare_conv(vkp_params *p, const char *layer, uint32_t in, ui
 
 static vkp_status declare_norm(vkp_params *p, const char *layer, uint32_t channels)
 {
-    static const struct { const char *name; bool trained; float fill; } parts[] = {
+    static const struct {
+        const char *name;
+        bool trained;
+        float fill;
+    } parts[] = {
         {"weight", true, 1}, {"bias", true, 0}, {"running_mean", false, 0}, {"running_var", false, 1}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         char name[40];
         snprintf(name, sizeof name, "%s.%s", layer, parts[i].name);
-        VKP_TRY(vkp_params_declare(p, name, 1, (vkp_shape){1, channels, 1, 1}, parts[i].trained, 0, parts[i].fill));
+        VKP_TRY(vkp_params_declare(p, name, 1, (vkp_shape){1, channels, 1, 1}, parts[i].trained, 0,
+                                   parts[i].fill));
     }
     return VKP_OK;
 }
 
-static vkp_status add(const builder *b, const vkp_op *op, const vkp_attr *attr, const char *layer, vkp_value in0,
-                      vkp_value in1, vkp_value in2, vkp_value *out)
+static vkp_status add(const builder *b, const vkp_op *op, const vkp_attr *attr, const char *layer,
+                      vkp_value in0, vkp_value in1, vkp_value in2, vkp_value *out)
 {
     char name[48];
     snprintf(name, sizeof name, "%s.%s", b->prefix, layer);
@@ -67,10 +72,12 @@ static vkp_status pool(const builder *b, const char *layer, uint32_t factor, vkp
     return add(b, &vkp_op_avg_pool, &(vkp_attr){.factor = factor}, layer, x, 0, 0, y);
 }
 
-static vkp_status activate(const builder *b, const char *layer, vkp_activation activation, vkp_value x, vkp_value *y)
+static vkp_status activate(const builder *b, const char *layer, vkp_activation activation, vkp_value x,
+                           vkp_value *y)
 {
     *y = 0;
-    return add(b, &vkp_op_activation, &(vkp_attr){.activation = activation, .slope = LEAKY_SLOPE}, layer, x, 0, 0, y);
+    return add(b, &vkp_op_activation, &(vkp_attr){.activation = activation, .slope = LEAKY_SLOPE}, layer, x,
+               0, 0, y);
 }
 
 /* Norm "BLOCK.INDEX" with the activation that follows it, whose layer index is one higher: that is the
@@ -79,8 +86,11 @@ static vkp_status norm(const builder *b, const char *block, uint32_t index, vkp_
 {
     char name[48];
     snprintf(name, sizeof name, "%s.%s.%u", b->prefix, block, index + 1);
-    const vkp_attr attr = {.training = b->training, .per_picture = b->per_picture, .activation = b->activation,
-                           .slope = LEAKY_SLOPE, .eps = EPS};
+    const vkp_attr attr = {.training = b->training,
+                           .per_picture = b->per_picture,
+                           .activation = b->activation,
+                           .slope = LEAKY_SLOPE,
+                           .eps = EPS};
     const vkp_value mean = vkp_bound_find(b->params, "%s.%u.running_mean", block, index);
     const vkp_value var = vkp_bound_find(b->params, "%s.%u.running_var", block, index);
     const vkp_value in[VKP_MAX_IN] = {x, vkp_bound_find(b->params, "%s.%u.weight", block, index),
@@ -105,8 +115,9 @@ static const struct g_block {
     const char *name;
     uint32_t pool, upsample, in, out, kernel;
 } g_blocks[] = {
-    {"enc1", 0, 0, 1, 32, 5},    {"enc2", 4, 0, 32, 64, 3},   {"enc3", 2, 0, 64, 128, 3}, {"enc4", 2, 0, 128, 256, 3},
-    {"dec1", 0, 2, 256, 128, 3}, {"dec2", 0, 2, 256, 64, 3}, {"dec3", 0, 4, 128, 32, 3},
+    {"enc1", 0, 0, 1, 32, 5},    {"enc2", 4, 0, 32, 64, 3},   {"enc3", 2, 0, 64, 128, 3},
+    {"enc4", 2, 0, 128, 256, 3}, {"dec1", 0, 2, 256, 128, 3}, {"dec2", 0, 2, 256, 64, 3},
+    {"dec3", 0, 4, 128, 32, 3},
 };
 enum { ENC1, ENC2, ENC3, ENC4, DEC1, DEC2, DEC3, G_BLOCKS };
 
@@ -159,17 +170,22 @@ static vkp_status make_skip(const builder *b, vkp_shape gray, uint32_t fraction,
     return g_slice(b, encoder, *whole, g_blocks[decoder].out, enc);
 }
 
-vkp_status vkp_generator_forward(const vkp_bound_params *params, vkp_value gray, bool training, const char *prefix,
-                                 vkp_pass *pass)
+vkp_status vkp_generator_forward(const vkp_bound_params *params, vkp_value gray, bool training,
+                                 const char *prefix, vkp_pass *pass)
 {
     *pass = (vkp_pass){0};
     vkp_graph *g = params->graph;
-    const builder b = {.params = params, .graph = g, .prefix = prefix, .pass = pass, .training = training,
+    const builder b = {.params = params,
+                       .graph = g,
+                       .prefix = prefix,
+                       .pass = pass,
+                       .training = training,
                        .activation = VKP_RELU};
     const vkp_shape s = vkp_graph_at(g, gray).shape;
     char text[48];
     if (s.h % 16 || s.w % 16 || !s.h || !s.w)
-        return vkp_fail(VKP_SHAPE, "the generator cannot take %s (sides must be multiples of 16; choose another size)",
+        return vkp_fail(VKP_SHAPE,
+                        "the generator cannot take %s (sides must be multiples of 16; choose another size)",
                         vkp_shape_text(s, text));
     vkp_value cat2, cat3, cat4, enc1, enc2, enc3, enc4 = 0, dec1, dec2, dec3, y;
     VKP_TRY(make_skip(&b, s, 1, DEC3, ENC1, &cat4, &dec3, &enc1));
@@ -186,7 +202,8 @@ vkp_status vkp_generator_forward(const vkp_bound_params *params, vkp_value gray,
     return activate(&b, "dec4.1", VKP_TANH, y, &pass->out);
 }
 
-static vkp_status declare_d_norm(vkp_params *p, const char *layer, uint32_t channels, const vkp_config *config)
+static vkp_status declare_d_norm(vkp_params *p, const char *layer, uint32_t channels,
+                                 const vkp_config *config)
 {
     /* PyTorch's InstanceNorm2d has neither parameters nor running statistics by default. */
     return config->d_norm == VKP_CONFIG_NORM_BATCH ? declare_norm(p, layer, channels) : VKP_OK;
@@ -214,8 +231,13 @@ vkp_status vkp_discriminator_forward(const vkp_bound_params *params, const vkp_c
                                      const char *prefix, vkp_pass *pass)
 {
     *pass = (vkp_pass){0};
-    const builder b = {.params = params, .graph = params->graph, .prefix = prefix, .pass = pass, .training = true,
-                       .per_picture = config->d_norm == VKP_CONFIG_NORM_INSTANCE, .activation = VKP_LEAKY_RELU};
+    const builder b = {.params = params,
+                       .graph = params->graph,
+                       .prefix = prefix,
+                       .pass = pass,
+                       .training = true,
+                       .per_picture = config->d_norm == VKP_CONFIG_NORM_INSTANCE,
+                       .activation = VKP_LEAKY_RELU};
     vkp_value x, y = 0;
     VKP_TRY(conv(&b, "conv1.0", 1, rgb, &x));
     VKP_TRY(norm(&b, "conv1", 1, x, &y));

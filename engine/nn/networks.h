@@ -10,9 +10,9 @@ enum { VKP_MAX_NORMS = 16 };
 
 /* One forward pass of a network in a graph: what is needed to update the running statistics after it. */
 typedef struct vkp_pass {
-    vkp_value stats[VKP_MAX_NORMS];   /* batch statistics of each BatchNorm */
+    vkp_value stats[VKP_MAX_NORMS]; /* batch statistics of each BatchNorm */
     vkp_value running_mean[VKP_MAX_NORMS], running_var[VKP_MAX_NORMS];
-    double elements[VKP_MAX_NORMS];   /* values a channel that each was made of */
+    double elements[VKP_MAX_NORMS]; /* values a channel that each was made of */
     uint32_t norms;
     vkp_value out;
 } vkp_pass;

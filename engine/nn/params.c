@@ -15,8 +15,8 @@ static vkp_status no_memory(void)
     return vkp_fail(VKP_MEMORY, "no memory for parameters (host memory ran out; close other programs)");
 }
 
-vkp_status vkp_params_declare(vkp_params *p, const char *name, uint32_t rank, vkp_shape shape, bool trained, float bound,
-                              float fill)
+vkp_status vkp_params_declare(vkp_params *p, const char *name, uint32_t rank, vkp_shape shape, bool trained,
+                              float bound, float fill)
 {
     if (p->count == VKP_MAX_PARAMS)
         return vkp_fail(VKP_INTERNAL, "too many parameters (a mistake in vkpix; please report it)");
@@ -48,7 +48,8 @@ vkp_status vkp_params_allocate(vkp_params *p, vkp_device *device, bool training)
     /* The gaps between tensors belong to what the optimizer walks over: zeros stay zeros there. */
     VKP_TRY(vkp_buffer_clear(device, &p->values));
     if (!training) return VKP_OK;
-    VKP_TRY(vkp_buffer_create(device, p->trained * 4, VKP_MEMORY_DEVICE, "gradients of parameters", &p->grads));
+    VKP_TRY(
+        vkp_buffer_create(device, p->trained * 4, VKP_MEMORY_DEVICE, "gradients of parameters", &p->grads));
     VKP_TRY(vkp_buffer_create(device, p->trained * 8, VKP_MEMORY_DEVICE, "Adam's moments", &p->moments));
     VKP_TRY(vkp_buffer_clear(device, &p->grads));
     return vkp_buffer_clear(device, &p->moments);
@@ -99,13 +100,15 @@ vkp_status vkp_params_initialize(vkp_params *p, uint64_t seed, uint32_t network)
     float *values = calloc(p->total, sizeof *values);
     if (!values) return no_memory();
     for (uint32_t i = 0; i < p->count; i++)
-        for (uint64_t k = 0; k < vkp_shape_count(p->list[i].shape); k++) values[p->list[i].offset + k] = p->list[i].fill;
+        for (uint64_t k = 0; k < vkp_shape_count(p->list[i].shape); k++)
+            values[p->list[i].offset + k] = p->list[i].fill;
     vkp_status status = vkp_buffer_write(p->device, &p->values, 0, values, p->total * 4);
     free(values);
     VKP_TRY(status);
 
     vkp_buffer keys = {0};
-    VKP_TRY(vkp_buffer_create(p->device, (uint64_t)p->count * ALIGN_FLOATS * 4, VKP_MEMORY_HOST, "keys", &keys));
+    VKP_TRY(
+        vkp_buffer_create(p->device, (uint64_t)p->count * ALIGN_FLOATS * 4, VKP_MEMORY_HOST, "keys", &keys));
     for (uint32_t i = 0; i < p->count; i++)
         vkp_init_key(seed, vkp_random_stream(VKP_RANDOM_INIT, network << 8 | i),
                      (float *)keys.mapped + (uint64_t)i * ALIGN_FLOATS);
@@ -150,8 +153,10 @@ static vkp_status check_names(const vkp_params *p, const vkp_safetensors *file, 
         bool known = ends_with(list[i].name, ".num_batches_tracked");
         for (uint32_t k = 0; k < p->count && !known; k++) known = strcmp(p->list[k].name, list[i].name) == 0;
         if (!known)
-            return vkp_fail(VKP_FORMAT, "%s does not fit this network (it has a tensor %s; give a file of the network "
-                            "meant, and the preset it was trained with)", path, list[i].name);
+            return vkp_fail(VKP_FORMAT,
+                            "%s does not fit this network (it has a tensor %s; give a file of the network "
+                            "meant, and the preset it was trained with)",
+                            path, list[i].name);
     }
     return VKP_OK;
 }
@@ -192,12 +197,12 @@ vkp_status vkp_params_save(const vkp_params *p, const char *path)
     size_t count = 0;
     for (uint32_t i = 0; i < p->count; i++) {
         const vkp_param *e = &p->list[i];
-        list[count] = (vkp_safetensor){.name = e->name, .dtype = VKP_SAFETENSORS_F32, .rank = e->rank,
-                                       .data = values + e->offset};
+        list[count] = (vkp_safetensor){
+            .name = e->name, .dtype = VKP_SAFETENSORS_F32, .rank = e->rank, .data = values + e->offset};
         file_shape(e, list[count++].shape);
         if (counter_name(e, counters[i], sizeof counters[i]))
-            list[count++] = (vkp_safetensor){.name = counters[i], .dtype = VKP_SAFETENSORS_I64,
-                                             .data = &p->batches_tracked};
+            list[count++] = (vkp_safetensor){
+                .name = counters[i], .dtype = VKP_SAFETENSORS_I64, .data = &p->batches_tracked};
     }
     vkp_status status = vkp_buffer_read(p->device, &p->values, 0, values, p->total * 4);
     if (status == VKP_OK)
@@ -251,8 +256,9 @@ typedef struct optimizer_row {
 } optimizer_row;
 
 /* The trained tensors of all networks by name, pointing into the copies. The caller frees *rows. */
-static vkp_status make_rows(vkp_params *const *params, const char *const *prefixes, const optimizer_copy *copies,
-                            uint32_t count, optimizer_row **rows, size_t *row_count)
+static vkp_status make_rows(vkp_params *const *params, const char *const *prefixes,
+                            const optimizer_copy *copies, uint32_t count, optimizer_row **rows,
+                            size_t *row_count)
 {
     *row_count = 0;
     *rows = calloc((size_t)count * VKP_MAX_PARAMS * KEPT, sizeof **rows);
@@ -263,7 +269,9 @@ static vkp_status make_rows(vkp_params *const *params, const char *const *prefix
             for (int k = 0; k < KEPT && e->trained; k++) {
                 optimizer_row *r = &(*rows)[(*row_count)++];
                 snprintf(r->name, sizeof r->name, "%s.%s.%s", prefixes[n], e->name, kept[k]);
-                r->tensor = (vkp_safetensor){.name = r->name, .dtype = VKP_SAFETENSORS_F32, .rank = e->rank,
+                r->tensor = (vkp_safetensor){.name = r->name,
+                                             .dtype = VKP_SAFETENSORS_F32,
+                                             .rank = e->rank,
                                              .data = copies[n].data[k] + e->offset};
                 file_shape(e, r->tensor.shape);
             }
@@ -281,7 +289,8 @@ static vkp_status write_rows(const char *path, const optimizer_row *rows, size_t
     return status;
 }
 
-vkp_status vkp_optimizer_save(const char *path, vkp_params *const *params, const char *const *prefixes, uint32_t count)
+vkp_status vkp_optimizer_save(const char *path, vkp_params *const *params, const char *const *prefixes,
+                              uint32_t count)
 {
     optimizer_copy *copies = calloc(count, sizeof *copies);
     if (!copies) return no_memory();
@@ -313,7 +322,8 @@ static vkp_status copy_in(const vkp_params *p, const optimizer_copy *c)
     return vkp_buffer_write(p->device, &p->grads, 0, c->data[2], p->trained * 4);
 }
 
-vkp_status vkp_optimizer_load(const char *path, vkp_params *const *params, const char *const *prefixes, uint32_t count)
+vkp_status vkp_optimizer_load(const char *path, vkp_params *const *params, const char *const *prefixes,
+                              uint32_t count)
 {
     vkp_safetensors *file;
     VKP_TRY(vkp_safetensors_read(path, &file));
@@ -343,10 +353,11 @@ vkp_status vkp_params_bind(const vkp_params *p, vkp_graph *graph, vkp_grads mode
         VKP_TRY(vkp_program_external(program, &p->grads, 0, p->trained * 4, "gradients", &grads));
     out->values_tensor = vkp_tensor_packed(values, (vkp_shape){1, 1, 1, (uint32_t)p->total});
     for (uint32_t i = 0; i < p->count; i++) {
-        vkp_tensor value = vkp_tensor_packed(values, p->list[i].shape), grad = vkp_tensor_packed(grads, p->list[i].shape);
+        vkp_tensor value = vkp_tensor_packed(values, p->list[i].shape),
+                   grad = vkp_tensor_packed(grads, p->list[i].shape);
         value.offset = grad.offset = p->list[i].offset;
-        VKP_TRY(vkp_graph_tensor(graph, &value, p->list[i].trained ? mode : VKP_GRADS_NONE, &grad, p->list[i].name,
-                                 &out->values[i]));
+        VKP_TRY(vkp_graph_tensor(graph, &value, p->list[i].trained ? mode : VKP_GRADS_NONE, &grad,
+                                 p->list[i].name, &out->values[i]));
     }
     return VKP_OK;
 }

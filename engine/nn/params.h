@@ -11,12 +11,12 @@ enum { VKP_MAX_PARAMS = 96 };
 
 typedef struct vkp_param {
     char name[40];
-    vkp_shape shape;  /* packed; as PyTorch's for rank 4, (1,c,1,1) for rank 1 */
-    uint32_t rank;    /* in files: 4 or 1 */
+    vkp_shape shape; /* packed; as PyTorch's for rank 4, (1,c,1,1) for rank 1 */
+    uint32_t rank;   /* in files: 4 or 1 */
     bool trained;
-    float bound;      /* first values: uniform in +-bound, or, when 0, all `fill` */
+    float bound; /* first values: uniform in +-bound, or, when 0, all `fill` */
     float fill;
-    uint64_t offset;  /* floats from the start of the buffers, a multiple of 64 */
+    uint64_t offset; /* floats from the start of the buffers, a multiple of 64 */
 } vkp_param;
 
 /* Zero it, declare, allocate; vkp_params_free at the end. */
@@ -33,8 +33,8 @@ typedef struct vkp_params {
 
 /* Declares a trained tensor of `rank` dimensions that starts uniform in +-bound (bound > 0) or as `fill`;
  * with trained false a statistic. INTERNAL when there are too many. */
-VKP_MUST_USE vkp_status vkp_params_declare(vkp_params *params, const char *name, uint32_t rank, vkp_shape shape,
-                                           bool trained, float bound, float fill);
+VKP_MUST_USE vkp_status vkp_params_declare(vkp_params *params, const char *name, uint32_t rank,
+                                           vkp_shape shape, bool trained, float bound, float fill);
 
 /* Gives all declared tensors their places and device memory; `training` also for gradients and moments,
  * which start at zero. Values are undefined. DEVICE_MEMORY. */
@@ -53,10 +53,10 @@ VKP_MUST_USE vkp_status vkp_params_save(const vkp_params *params, const char *pa
 
 /* The optimizer's state, and the gradients that wait for its next step, of several networks in one file:
  * PREFIX.NAME.exp_avg, PREFIX.NAME.exp_avg_sq, PREFIX.NAME.grad. */
-VKP_MUST_USE vkp_status vkp_optimizer_save(const char *path, vkp_params *const *params, const char *const *prefixes,
-                                           uint32_t count);
-VKP_MUST_USE vkp_status vkp_optimizer_load(const char *path, vkp_params *const *params, const char *const *prefixes,
-                                           uint32_t count);
+VKP_MUST_USE vkp_status vkp_optimizer_save(const char *path, vkp_params *const *params,
+                                           const char *const *prefixes, uint32_t count);
+VKP_MUST_USE vkp_status vkp_optimizer_load(const char *path, vkp_params *const *params,
+                                           const char *const *prefixes, uint32_t count);
 
 /* A network's tensors as values of one graph. */
 typedef struct vkp_bound_params {

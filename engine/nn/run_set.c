@@ -8,7 +8,9 @@ enum { DEFAULT_FOLDS = 10 };
 static vkp_status all_of(const vkp_folder *folder, size_t **list, size_t *count)
 {
     *list = malloc((folder->count ? folder->count : 1) * sizeof **list);
-    if (!*list) return vkp_fail(VKP_MEMORY, "no memory for the list of pictures (host memory ran out; close programs)");
+    if (!*list)
+        return vkp_fail(VKP_MEMORY,
+                        "no memory for the list of pictures (host memory ran out; close programs)");
     *count = folder->count;
     for (size_t i = 0; i < folder->count; i++) (*list)[i] = i;
     return VKP_OK;
@@ -17,7 +19,9 @@ static vkp_status all_of(const vkp_folder *folder, size_t **list, size_t *count)
 static vkp_status copy_of(const size_t *from, size_t count, size_t **list)
 {
     *list = malloc((count ? count : 1) * sizeof **list);
-    if (!*list) return vkp_fail(VKP_MEMORY, "no memory for the list of pictures (host memory ran out; close programs)");
+    if (!*list)
+        return vkp_fail(VKP_MEMORY,
+                        "no memory for the list of pictures (host memory ran out; close programs)");
     memcpy(*list, from, count * sizeof **list);
     return VKP_OK;
 }

@@ -41,8 +41,8 @@ static vkp_status write_inputs(writing *w, const vkp_buffer *rgb, vkp_shape shap
     VKP_TRY(vkp_add_batch(g, rgb, shape, &batch));
     w->rgb = batch;
     if (w->step->config->blur > 0) {
-        VKP_TRY(vkp_exchange_value(&w->step->exchange, vkp_at_blur(&w->step->exchange), (vkp_shape){shape.n, 1, 3, 3},
-                                   "blur kernels", &kernels));
+        VKP_TRY(vkp_exchange_value(&w->step->exchange, vkp_at_blur(&w->step->exchange),
+                                   (vkp_shape){shape.n, 1, 3, 3}, "blur kernels", &kernels));
         w->rgb = 0;
         VKP_TRY(vkp_add_node(g, &vkp_op_blur3, &(vkp_attr){0}, "rgb", batch, kernels, 0, &w->rgb));
     }
@@ -50,10 +50,12 @@ static vkp_status write_inputs(writing *w, const vkp_buffer *rgb, vkp_shape shap
 }
 
 /* One adversarial term of a pass's logits: `mode` is hinge's, `target` that of BCE. */
-static vkp_status adversarial(writing *w, vkp_value logits, uint32_t mode, float target, const char *name, vkp_value *out)
+static vkp_status adversarial(writing *w, vkp_value logits, uint32_t mode, float target, const char *name,
+                              vkp_value *out)
 {
     if (w->step->config->loss == VKP_CONFIG_LOSS_BCE)
-        return vkp_add_node(w->step->graph, &vkp_op_bce_with_logits, &(vkp_attr){.scale = target}, name, logits, 0, 0, out);
+        return vkp_add_node(w->step->graph, &vkp_op_bce_with_logits, &(vkp_attr){.scale = target}, name,
+                            logits, 0, 0, out);
     return vkp_add_node(w->step->graph, &vkp_op_hinge, &(vkp_attr){.mode = mode}, name, logits, 0, 0, out);
 }
 
@@ -66,7 +68,8 @@ static vkp_status write_generator_losses(writing *w)
     VKP_TRY(vkp_exchange_value(&s->exchange, VKP_AT_G_ADV, one, "g_adv", &adv));
     VKP_TRY(adversarial(w, w->fake_pass.out, 0, 1, "g_adv", &adv));
     VKP_TRY(vkp_add_l1(&s->exchange, s->config, w->fake, w->crcb, w->fake_rgb, w->rgb, &l1));
-    VKP_TRY(vkp_add_node(g, &vkp_op_weighted_sum, &(vkp_attr){.weight = {1, 1}}, "g_loss", adv, l1, 0, &total));
+    VKP_TRY(
+        vkp_add_node(g, &vkp_op_weighted_sum, &(vkp_attr){.weight = {1, 1}}, "g_loss", adv, l1, 0, &total));
     VKP_TRY(vkp_add_squared_error(&s->exchange, w->fake_rgb, w->rgb));
     const uint32_t count = vkp_bound_trained(&w->g, trained);
     return vkp_graph_backward(g, 0, vkp_graph_mark(g), total, &w->seed, trained, count);
@@ -82,8 +85,10 @@ static vkp_status write_discriminator_losses(writing *w)
     VKP_TRY(vkp_exchange_value(&s->exchange, VKP_AT_D_ADV, (vkp_shape){1, 1, 1, 1}, "d_adv", &logged));
     VKP_TRY(adversarial(w, w->real_pass.out, 1, 1, "d_real", &real));
     VKP_TRY(adversarial(w, w->fake_pass.out, 2, 0, "d_fake", &fake));
-    VKP_TRY(vkp_add_node(g, &vkp_op_weighted_sum, &(vkp_attr){.weight = {1, 1}}, "d_adv", real, fake, 0, &logged));
-    VKP_TRY(vkp_add_node(g, &vkp_op_weighted_sum, &(vkp_attr){.weight = {weight, weight}}, "d_loss", real, fake, 0, &loss));
+    VKP_TRY(vkp_add_node(g, &vkp_op_weighted_sum, &(vkp_attr){.weight = {1, 1}}, "d_adv", real, fake, 0,
+                         &logged));
+    VKP_TRY(vkp_add_node(g, &vkp_op_weighted_sum, &(vkp_attr){.weight = {weight, weight}}, "d_loss", real,
+                         fake, 0, &loss));
     const uint32_t count = vkp_bound_trained(&w->d, trained);
     return vkp_graph_backward(g, w->d_begins, vkp_graph_mark(g), loss, &w->seed, trained, count);
 }
@@ -102,7 +107,8 @@ static vkp_status write_adam(writing *w, const vkp_params *p, uint32_t hyper_pla
         vkp_tensor_packed(moments, (vkp_shape){1, 1, (uint32_t)p->trained, 2}),
         vkp_exchange_tensor(&s->exchange, hyper_place, (vkp_shape){1, 1, 1, VKP_ADAM_HYPER})};
     vkp_value in[VKP_MAX_IN] = {0};
-    for (int i = 0; i < 4; i++) VKP_TRY(vkp_graph_tensor(s->graph, &tensors[i], VKP_GRADS_NONE, NULL, name, &in[i]));
+    for (int i = 0; i < 4; i++)
+        VKP_TRY(vkp_graph_tensor(s->graph, &tensors[i], VKP_GRADS_NONE, NULL, name, &in[i]));
     vkp_value out[VKP_MAX_OUT] = {in[VKP_ADAM_P], in[VKP_ADAM_STATE]};
     return vkp_graph_apply(s->graph, &vkp_op_adam, &(vkp_attr){0}, name, in, out);
 }
@@ -120,7 +126,8 @@ static vkp_status write_step(writing *w, const vkp_buffer *rgb, vkp_shape shape)
     VKP_TRY(vkp_generator_forward(&w->g, w->gray, true, "G", &w->g_pass));
     VKP_TRY(vkp_pass_update_running(&w->g_pass, g));
     w->fake = w->g_pass.out;
-    VKP_TRY(vkp_add_node(g, &vkp_op_ycc_to_rgb, &(vkp_attr){0}, "fake_rgb", w->gray, w->fake, 0, &w->fake_rgb));
+    VKP_TRY(
+        vkp_add_node(g, &vkp_op_ycc_to_rgb, &(vkp_attr){0}, "fake_rgb", w->gray, w->fake, 0, &w->fake_rgb));
     w->d_begins = vkp_graph_mark(g);
     VKP_TRY(vkp_discriminator_forward(&w->d, s->config, w->fake_rgb, "D.fake", &w->fake_pass));
     VKP_TRY(vkp_pass_update_running(&w->fake_pass, g));
@@ -134,7 +141,8 @@ static vkp_status write_step(writing *w, const vkp_buffer *rgb, vkp_shape shape)
 }
 
 /* Everything but the arena: what is needed to know the memory. */
-static vkp_status write_down(vkp_step *s, uint32_t batch, uint32_t h, uint32_t w, const vkp_buffer *rgb, bool keep_all)
+static vkp_status write_down(vkp_step *s, uint32_t batch, uint32_t h, uint32_t w, const vkp_buffer *rgb,
+                             bool keep_all)
 {
     VKP_TRY(vkp_program_create(s->device, &s->program));
     VKP_TRY(vkp_graph_create(s->program, keep_all, &s->graph));
@@ -159,27 +167,32 @@ static uint32_t batch_that_fits(vkp_step *s, uint32_t batch, uint32_t h, uint32_
     return 0;
 }
 
-static vkp_status build(vkp_step *s, uint32_t batch, uint32_t h, uint32_t w, const vkp_buffer *rgb, vkp_arena *arena,
-                        bool keep_all)
+static vkp_status build(vkp_step *s, uint32_t batch, uint32_t h, uint32_t w, const vkp_buffer *rgb,
+                        vkp_arena *arena, bool keep_all)
 {
     VKP_TRY(write_down(s, batch, h, w, rgb, keep_all));
     const vkp_status status = vkp_program_build(s->program, arena);
     if (status != VKP_DEVICE_MEMORY) return status;
     const uint32_t fit = batch_that_fits(s, batch, h, w, rgb);
     if (!fit)
-        return vkp_fail(VKP_DEVICE_MEMORY, "a training step needs %" PRIu64 " MiB for activations and %s has %" PRIu64
-                        " MiB (not even one picture fits; try a smaller --set size)", s->memory >> 20,
-                        s->device->info.name, s->device->info.limits.memory_budget >> 20);
-    return vkp_fail(VKP_DEVICE_MEMORY, "a training step needs %" PRIu64 " MiB for activations, %s has %" PRIu64
-                    " MiB (try --set batch=%u)", s->memory >> 20, s->device->info.name,
-                    s->device->info.limits.memory_budget >> 20, fit);
+        return vkp_fail(VKP_DEVICE_MEMORY,
+                        "a training step needs %" PRIu64 " MiB for activations and %s has %" PRIu64
+                        " MiB (not even one picture fits; try a smaller --set size)",
+                        s->memory >> 20, s->device->info.name, s->device->info.limits.memory_budget >> 20);
+    return vkp_fail(VKP_DEVICE_MEMORY,
+                    "a training step needs %" PRIu64 " MiB for activations, %s has %" PRIu64
+                    " MiB (try --set batch=%u)",
+                    s->memory >> 20, s->device->info.name, s->device->info.limits.memory_budget >> 20, fit);
 }
 
-vkp_status vkp_step_create(vkp_device *device, const vkp_config *config, vkp_model *model, uint32_t batch, uint32_t h,
-                           uint32_t w, const vkp_buffer *rgb, vkp_arena *arena, bool keep_all, vkp_step **out)
+vkp_status vkp_step_create(vkp_device *device, const vkp_config *config, vkp_model *model, uint32_t batch,
+                           uint32_t h, uint32_t w, const vkp_buffer *rgb, vkp_arena *arena, bool keep_all,
+                           vkp_step **out)
 {
     vkp_step *s = calloc(1, sizeof *s);
-    if (!s) return vkp_fail(VKP_MEMORY, "no memory for a training step (host memory ran out; close other programs)");
+    if (!s)
+        return vkp_fail(VKP_MEMORY,
+                        "no memory for a training step (host memory ran out; close other programs)");
     *s = (vkp_step){.device = device, .config = config, .model = model};
     const vkp_status status = build(s, batch, h, w, rgb, arena, keep_all);
     if (status != VKP_OK) {
@@ -217,7 +230,9 @@ vkp_status vkp_step_finish(vkp_step *s, vkp_losses *losses, double *psnr)
 {
     VKP_TRY(vkp_program_wait(s->program));
     const float *floats = vkp_exchange_floats(&s->exchange);
-    *losses = (vkp_losses){.d_adv = floats[VKP_AT_D_ADV], .g_adv = floats[VKP_AT_G_ADV], .g_l1 = floats[VKP_AT_G_L1],
+    *losses = (vkp_losses){.d_adv = floats[VKP_AT_D_ADV],
+                           .g_adv = floats[VKP_AT_G_ADV],
+                           .g_l1 = floats[VKP_AT_G_L1],
                            .l1_crcb = floats[VKP_AT_L1_CRCB]};
     vkp_exchange_psnr(&s->exchange, psnr);
     s->model->g_adam_steps++;
@@ -225,8 +240,10 @@ vkp_status vkp_step_finish(vkp_step *s, vkp_losses *losses, double *psnr)
     s->model->generator.batches_tracked++;
     s->model->discriminator.batches_tracked += 3;
     if (!isfinite(losses->d_adv) || !isfinite(losses->g_adv) || !isfinite(losses->g_l1))
-        return vkp_fail(VKP_NOT_FINITE, "the loss is not finite (D %g, G %g, L1 %g; lower --set lr and --resume from "
-                        "the last checkpoint)", losses->d_adv, losses->g_adv, losses->g_l1);
+        return vkp_fail(VKP_NOT_FINITE,
+                        "the loss is not finite (D %g, G %g, L1 %g; lower --set lr and --resume from "
+                        "the last checkpoint)",
+                        losses->d_adv, losses->g_adv, losses->g_l1);
     return VKP_OK;
 }
 

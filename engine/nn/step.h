@@ -32,22 +32,23 @@ typedef struct vkp_step vkp_step;
  * laid out as vkp_tensor_activation says, when the step is submitted. keep_all: every value and gradient can
  * be read by name (vkp_step_graph). The caller frees *out with vkp_step_destroy; config, model, arena and
  * rgb must outlive it. DEVICE_MEMORY says what batch would fit. */
-VKP_MUST_USE vkp_status vkp_step_create(vkp_device *device, const vkp_config *config, vkp_model *model, uint32_t batch,
-                                        uint32_t h, uint32_t w, const vkp_buffer *rgb, vkp_arena *arena, bool keep_all,
-                                        vkp_step **out);
+VKP_MUST_USE vkp_status vkp_step_create(vkp_device *device, const vkp_config *config, vkp_model *model,
+                                        uint32_t batch, uint32_t h, uint32_t w, const vkp_buffer *rgb,
+                                        vkp_arena *arena, bool keep_all, vkp_step **out);
 void vkp_step_destroy(vkp_step *step);
 
 /* What may differ from picture to picture and step to step. */
 typedef struct vkp_step_inputs {
-    const float *blur;      /* batch x 9 weights, or NULL: no blur at all */
-    const vkp_rect *valid;  /* batch rectangles that count for PSNR */
+    const float *blur;     /* batch x 9 weights, or NULL: no blur at all */
+    const vkp_rect *valid; /* batch rectangles that count for PSNR */
     double lr;
-    bool first_of_d;        /* this batch begins a new sum of D's gradients */
-    bool update_d;          /* D's Adam steps after this batch */
+    bool first_of_d; /* this batch begins a new sum of D's gradients */
+    bool update_d;   /* D's Adam steps after this batch */
 } vkp_step_inputs;
 
 /* Starts a step and returns; vkp_step_finish waits for it, counts it in the model and gives its losses and
- * the PSNR in dB of each picture (batch of them, valid pixels only). NOT_FINITE when a loss is NaN or infinite. */
+ * the PSNR in dB of each picture (batch of them, valid pixels only). NOT_FINITE when a loss is NaN or
+ * infinite. */
 VKP_MUST_USE vkp_status vkp_step_submit(vkp_step *step, const vkp_step_inputs *inputs);
 VKP_MUST_USE vkp_status vkp_step_finish(vkp_step *step, vkp_losses *losses, double *psnr);
 
@@ -61,20 +62,22 @@ uint64_t vkp_step_memory(const vkp_step *step);
 typedef struct vkp_evaluation vkp_evaluation;
 
 /* As vkp_step_create; only model->generator is used. */
-VKP_MUST_USE vkp_status vkp_evaluation_create(vkp_device *device, const vkp_config *config, const vkp_params *generator,
-                                              uint32_t batch, uint32_t h, uint32_t w, const vkp_buffer *rgb,
-                                              vkp_arena *arena, vkp_evaluation **out);
+VKP_MUST_USE vkp_status vkp_evaluation_create(vkp_device *device, const vkp_config *config,
+                                              const vkp_params *generator, uint32_t batch, uint32_t h,
+                                              uint32_t w, const vkp_buffer *rgb, vkp_arena *arena,
+                                              vkp_evaluation **out);
 void vkp_evaluation_destroy(vkp_evaluation *evaluation);
 
 /* Colours the batch in `rgb`. Each of the outputs may be NULL: losses (g_l1 and l1_crcb alone), PSNR of each
  * picture in dB, CrCb planes (batch,2,h,w) and RGB planes (batch,3,h,w), dense and not clamped. */
-VKP_MUST_USE vkp_status vkp_evaluation_run(vkp_evaluation *evaluation, const vkp_rect *valid, vkp_losses *losses,
-                                           double *psnr, float *crcb, float *rgb);
+VKP_MUST_USE vkp_status vkp_evaluation_run(vkp_evaluation *evaluation, const vkp_rect *valid,
+                                           vkp_losses *losses, double *psnr, float *crcb, float *rgb);
 vkp_program *vkp_evaluation_program(const vkp_evaluation *evaluation);
 uint64_t vkp_evaluation_memory(const vkp_evaluation *evaluation);
 
 /* Makes and frees a model's two networks for training: declared, allocated, first values from `seed`. */
-VKP_MUST_USE vkp_status vkp_model_create(vkp_device *device, const vkp_config *config, uint64_t seed, vkp_model *out);
+VKP_MUST_USE vkp_status vkp_model_create(vkp_device *device, const vkp_config *config, uint64_t seed,
+                                         vkp_model *out);
 void vkp_model_free(vkp_model *model);
 
 #endif

@@ -25,7 +25,8 @@ typedef struct vkp_exchange {
     uint32_t batch;
 } vkp_exchange;
 
-VKP_MUST_USE vkp_status vkp_exchange_create(vkp_device *device, vkp_graph *graph, uint32_t batch, vkp_exchange *out);
+VKP_MUST_USE vkp_status vkp_exchange_create(vkp_device *device, vkp_graph *graph, uint32_t batch,
+                                            vkp_exchange *out);
 
 /* Where the per-picture parts begin, in floats. */
 uint32_t vkp_at_errors(const vkp_exchange *x);
@@ -35,26 +36,27 @@ static inline float *vkp_exchange_floats(const vkp_exchange *x) { return x->buff
 
 /* A packed tensor at a place of the buffer, and it as a value of the graph. */
 vkp_tensor vkp_exchange_tensor(const vkp_exchange *x, uint32_t place, vkp_shape shape);
-VKP_MUST_USE vkp_status vkp_exchange_value(const vkp_exchange *x, uint32_t place, vkp_shape shape, const char *name,
-                                           vkp_value *out);
+VKP_MUST_USE vkp_status vkp_exchange_value(const vkp_exchange *x, uint32_t place, vkp_shape shape,
+                                           const char *name, vkp_value *out);
 
 /* A node with up to three inputs and one output; *out 0: a new value. */
-VKP_MUST_USE vkp_status vkp_add_node(vkp_graph *graph, const vkp_op *op, const vkp_attr *attr, const char *name,
-                                     vkp_value a, vkp_value b, vkp_value c, vkp_value *out);
+VKP_MUST_USE vkp_status vkp_add_node(vkp_graph *graph, const vkp_op *op, const vkp_attr *attr,
+                                     const char *name, vkp_value a, vkp_value b, vkp_value c, vkp_value *out);
 
 /* The batch in `rgb` as a value, and its gray and CrCb planes. */
-VKP_MUST_USE vkp_status vkp_add_batch(vkp_graph *graph, const vkp_buffer *rgb, vkp_shape shape, vkp_value *value);
+VKP_MUST_USE vkp_status vkp_add_batch(vkp_graph *graph, const vkp_buffer *rgb, vkp_shape shape,
+                                      vkp_value *value);
 VKP_MUST_USE vkp_status vkp_add_ycc(vkp_graph *graph, vkp_value rgb, vkp_value *gray, vkp_value *crcb);
 
 /* Both L1 losses and their weighted sum, written to the exchange buffer; *sum is that sum. */
-VKP_MUST_USE vkp_status vkp_add_l1(const vkp_exchange *x, const vkp_config *config, vkp_value fake, vkp_value crcb,
-                                   vkp_value fake_rgb, vkp_value rgb, vkp_value *sum);
+VKP_MUST_USE vkp_status vkp_add_l1(const vkp_exchange *x, const vkp_config *config, vkp_value fake,
+                                   vkp_value crcb, vkp_value fake_rgb, vkp_value rgb, vkp_value *sum);
 
 /* Squared errors of the valid pixels of each picture, written to the exchange buffer. */
 VKP_MUST_USE vkp_status vkp_add_squared_error(const vkp_exchange *x, vkp_value fake_rgb, vkp_value rgb);
 
-/* Writes the rectangles; afterwards turns squared errors into PSNR in dB over three channels of 0..255, capped
- * at 100 dB, where equal pictures would have infinitely many. */
+/* Writes the rectangles; afterwards turns squared errors into PSNR in dB over three channels of 0..255,
+ * capped at 100 dB, where equal pictures would have infinitely many. */
 void vkp_exchange_set_valid(const vkp_exchange *x, const vkp_rect *valid);
 void vkp_exchange_psnr(const vkp_exchange *x, double *psnr);
 

@@ -27,14 +27,14 @@ typedef struct trainer {
     vkp_model model;
     vkp_arena arena;
     vkp_feed *feed;
-    vkp_step *full, *rest;  /* for whole batches, and for an epoch's smaller last one */
+    vkp_step *full, *rest; /* for whole batches, and for an epoch's smaller last one */
     uint32_t rest_count;
     vkp_validation *validation;
     vkp_run_log *log;
     vkp_run_state state;
     size_t *order;
     double *psnr;
-    uint32_t last_count;    /* pictures of the latest batch */
+    uint32_t last_count;                           /* pictures of the latest batch */
     double started, epoch_started, seconds_before; /* monotonic seconds; training time of earlier sessions */
     uint64_t steps_before;
     bool stopping;
@@ -96,7 +96,8 @@ static vkp_status write_last(trainer *t)
         snprintf(name, sizeof name, "epoch_%03u", t->state.epoch);
     fill_state(t);
     if (t->log) VKP_TRY(vkp_run_log_sync(t->log));
-    return vkp_checkpoint_write(t->options->out, name, "last", t->config.checkpoint_every, &t->model, &t->state);
+    return vkp_checkpoint_write(t->options->out, name, "last", t->config.checkpoint_every, &t->model,
+                                &t->state);
 }
 
 static vkp_status start_new(trainer *t)
@@ -105,8 +106,10 @@ static vkp_status start_new(trainer *t)
     const vkp_train_options *o = t->options;
     VKP_TRY(run_path(t, "config.yml", path));
     if (vkp_file_exists(path))
-        return vkp_fail(VKP_USAGE, "%s holds a run already (config.yml is there; add --resume to continue it, or give "
-                        "another --out)", o->out);
+        return vkp_fail(VKP_USAGE,
+                        "%s holds a run already (config.yml is there; add --resume to continue it, or give "
+                        "another --out)",
+                        o->out);
     static const char *const folders[] = {"figures", "previews", "checkpoints"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         VKP_TRY(run_path(t, folders[i], path));
@@ -126,7 +129,8 @@ static vkp_status check_same_config(trainer *t)
     char path[4096], names[512];
     VKP_TRY(run_path(t, "config.yml", path));
     if (!vkp_file_exists(path))
-        return vkp_fail(VKP_INPUT, "%s holds no run to resume (config.yml is missing; leave --resume out to begin one)",
+        return vkp_fail(VKP_INPUT,
+                        "%s holds no run to resume (config.yml is missing; leave --resume out to begin one)",
                         t->options->out);
     vkp_config saved;
     VKP_TRY(vkp_config_preset(&saved, NULL));
@@ -135,8 +139,11 @@ static vkp_status check_same_config(trainer *t)
     saved.checkpoint_every = t->config.checkpoint_every;
     saved.preview_every = t->config.preview_every;
     if (!vkp_config_diff(&saved, &t->config, names, sizeof names)) return vkp_config_save(&t->config, path);
-    return vkp_fail(VKP_USAGE, "cannot resume %s with another %s (it would be another run; leave the setting out, or give "
-                    "a new --out)", t->options->out, names);
+    return vkp_fail(
+        VKP_USAGE,
+        "cannot resume %s with another %s (it would be another run; leave the setting out, or give "
+        "a new --out)",
+        t->options->out, names);
 }
 
 static vkp_status start_again(trainer *t)
@@ -147,7 +154,8 @@ static vkp_status start_again(trainer *t)
     vkp_status status = vkp_model_create(t->device, &t->config, t->config.seed, &t->model);
     if (status == VKP_OK) status = vkp_checkpoint_load(path, &t->state, &t->model);
     if (status == VKP_OK)
-        message(t, "resuming after epoch %u and %u steps of the next, from %s", t->state.epoch, t->state.epoch_steps, path);
+        message(t, "resuming after epoch %u and %u steps of the next, from %s", t->state.epoch,
+                t->state.epoch_steps, path);
     free(path);
     VKP_TRY(status);
     t->seconds_before = t->state.seconds;
@@ -158,7 +166,8 @@ static vkp_status make_step(trainer *t, uint32_t count, vkp_step **out)
 {
     uint32_t h, w;
     vkp_feed_output(t->feed, &h, &w);
-    return vkp_step_create(t->device, &t->config, &t->model, count, h, w, vkp_feed_rgb(t->feed), &t->arena, false, out);
+    return vkp_step_create(t->device, &t->config, &t->model, count, h, w, vkp_feed_rgb(t->feed), &t->arena,
+                           false, out);
 }
 
 static vkp_status step_for(trainer *t, uint32_t count, vkp_step **out)
@@ -178,27 +187,37 @@ static vkp_status open_feeds(trainer *t)
 {
     const vkp_train_options *o = t->options;
     VKP_TRY(vkp_run_set_make(o, t->config.seed, &t->set));
-    const uint32_t batch = t->set.train_count < t->config.batch ? (uint32_t)t->set.train_count : t->config.batch;
+    const uint32_t batch =
+        t->set.train_count < t->config.batch ? (uint32_t)t->set.train_count : t->config.batch;
     const vkp_feed_options feed = {.paths = (const char *const *)t->set.train_folder.paths,
-                                   .count = t->set.train_folder.count, .batch = batch, .fit = (vkp_fit)t->config.fit,
-                                   .size = (int)t->config.size, .flip = o->augment ? t->config.flip : 0,
-                                   .blur = o->augment ? t->config.blur : 0, .seed = t->config.seed,
-                                   .threads = decoder_threads(o), .warn = warn, .user = (void *)o};
+                                   .count = t->set.train_folder.count,
+                                   .batch = batch,
+                                   .fit = (vkp_fit)t->config.fit,
+                                   .size = (int)t->config.size,
+                                   .flip = o->augment ? t->config.flip : 0,
+                                   .blur = o->augment ? t->config.blur : 0,
+                                   .seed = t->config.seed,
+                                   .threads = decoder_threads(o),
+                                   .warn = warn,
+                                   .user = (void *)o};
     VKP_TRY(vkp_feed_create(t->device, &feed, &t->feed));
     t->order = malloc(t->set.train_count * sizeof *t->order);
     t->psnr = calloc(t->config.batch, sizeof *t->psnr);
-    if (!t->order || !t->psnr) return vkp_fail(VKP_MEMORY, "no memory for a run (host memory ran out; close programs)");
+    if (!t->order || !t->psnr)
+        return vkp_fail(VKP_MEMORY, "no memory for a run (host memory ran out; close programs)");
     message(t, "%zu pictures to train on, %zu to validate on", t->set.train_count, t->set.val_count);
     if (!t->set.val_count) return VKP_OK;
     return vkp_validation_create(t->device, &t->config, &t->model.generator, t->set.val_folder, t->set.val,
-                                 t->set.val_count, decoder_threads(o), &t->arena, warn, (void *)o, &t->validation);
+                                 t->set.val_count, decoder_threads(o), &t->arena, warn, (void *)o,
+                                 &t->validation);
 }
 
 static vkp_status queue_epoch(trainer *t, uint32_t epoch)
 {
     memcpy(t->order, t->set.train, t->set.train_count * sizeof *t->order);
     if (t->options->shuffle)
-        vkp_random_shuffle(t->order, t->set.train_count, t->config.seed, vkp_random_stream(VKP_RANDOM_ORDER, epoch));
+        vkp_random_shuffle(t->order, t->set.train_count, t->config.seed,
+                           vkp_random_stream(VKP_RANDOM_ORDER, epoch));
     return vkp_feed_queue(t->feed, t->order, t->set.train_count, epoch);
 }
 
@@ -213,13 +232,18 @@ static void report_progress(const trainer *t, const vkp_losses *losses, const do
     const double minutes_left = t->options->max_minutes * 60 - (now() - t->started);
     if (t->options->max_minutes > 0 && minutes_left < left) left = minutes_left > 0 ? minutes_left : 0;
     t->options->progress(t->options->user,
-                         &(vkp_train_progress){.epoch = t->state.epoch + (row ? 0 : 1), .epochs = t->config.epochs,
-                                         .step = row ? steps : t->state.epoch_steps, .steps = steps,
-                                         .steps_done = t->state.step, .losses = *losses, .steps_per_second = rate,
-                                         .seconds_left = left, .epoch_ended = row != NULL,
-                                         .train_psnr = row ? row[VKP_LOG_train_psnr] : NAN,
-                                         .val_psnr = row ? row[VKP_LOG_val_psnr] : NAN,
-                                         .val_l1 = row ? row[VKP_LOG_val_G_l1_loss] : NAN});
+                         &(vkp_train_progress){.epoch = t->state.epoch + (row ? 0 : 1),
+                                               .epochs = t->config.epochs,
+                                               .step = row ? steps : t->state.epoch_steps,
+                                               .steps = steps,
+                                               .steps_done = t->state.step,
+                                               .losses = *losses,
+                                               .steps_per_second = rate,
+                                               .seconds_left = left,
+                                               .epoch_ended = row != NULL,
+                                               .train_psnr = row ? row[VKP_LOG_train_psnr] : NAN,
+                                               .val_psnr = row ? row[VKP_LOG_val_psnr] : NAN,
+                                               .val_l1 = row ? row[VKP_LOG_val_G_l1_loss] : NAN});
 }
 
 static bool should_stop(const trainer *t)
@@ -264,8 +288,10 @@ static vkp_status one_step(trainer *t, vkp_feed_batch *batch)
     const uint32_t pictures = batch->count, every = t->config.d_every, at = t->state.epoch_steps;
     VKP_TRY(step_for(t, pictures, &step));
     if (!t->state.step) VKP_TRY(begin_run(t));
-    const vkp_step_inputs inputs = {.blur = batch->blur, .valid = batch->valid,
-                                    .lr = vkp_config_lr(&t->config, t->state.epoch), .first_of_d = at % every == 0,
+    const vkp_step_inputs inputs = {.blur = batch->blur,
+                                    .valid = batch->valid,
+                                    .lr = vkp_config_lr(&t->config, t->state.epoch),
+                                    .first_of_d = at % every == 0,
                                     .update_d = at % every == every - 1};
     VKP_TRY(vkp_step_submit(step, &inputs));
     VKP_TRY(vkp_feed_next(t->feed, batch));
@@ -308,17 +334,23 @@ static vkp_status report_epoch(trainer *t, double row[VKP_LOG_COLUMNS])
     const double pictures = (double)(s->epoch_steps - 1) * t->config.batch + t->last_count;
     double val_l1 = NAN, val_psnr = NAN;
     vkp_preview preview = {0};
-    const bool show = epoch == 1 || epoch % t->config.preview_every == 0 || t->stopping || epoch == t->config.epochs;
+    const bool show =
+        epoch == 1 || epoch % t->config.preview_every == 0 || t->stopping || epoch == t->config.epochs;
     if (t->validation) {
         vkp_status status = vkp_validation_run(t->validation, &val_l1, &val_psnr, show ? &preview : NULL);
         if (status == VKP_OK && preview.count) status = write_preview(t, epoch, &preview);
         vkp_preview_free(&preview);
         VKP_TRY(status);
     }
-    const double values[VKP_LOG_COLUMNS] = {
-        epoch, s->epoch_sums[VKP_SUM_D_ADV] / s->epoch_steps, s->epoch_sums[VKP_SUM_G_ADV] / s->epoch_steps,
-        s->epoch_sums[VKP_SUM_G_L1] / s->epoch_steps, val_l1, s->epoch_sums[VKP_SUM_PSNR] / pictures, val_psnr,
-        vkp_config_lr(&t->config, s->epoch), now() - t->epoch_started};
+    const double values[VKP_LOG_COLUMNS] = {epoch,
+                                            s->epoch_sums[VKP_SUM_D_ADV] / s->epoch_steps,
+                                            s->epoch_sums[VKP_SUM_G_ADV] / s->epoch_steps,
+                                            s->epoch_sums[VKP_SUM_G_L1] / s->epoch_steps,
+                                            val_l1,
+                                            s->epoch_sums[VKP_SUM_PSNR] / pictures,
+                                            val_psnr,
+                                            vkp_config_lr(&t->config, s->epoch),
+                                            now() - t->epoch_started};
     memcpy(row, values, sizeof values);
     VKP_TRY(vkp_run_log_add_epoch(t->log, row));
     return vkp_report_figures(t->options->out);
@@ -341,20 +373,25 @@ static vkp_status end_epoch(trainer *t, const double row[VKP_LOG_COLUMNS])
         VKP_TRY(vkp_checkpoint_write(t->options->out, name, "best", 0, &t->model, s));
     }
     VKP_TRY(write_last(t));
-    report_progress(t, &(vkp_losses){.d_adv = row[VKP_LOG_train_D_adv_loss], .g_adv = row[VKP_LOG_train_G_adv_loss],
-                                     .g_l1 = row[VKP_LOG_train_G_l1_loss]}, row);
+    report_progress(t,
+                    &(vkp_losses){.d_adv = row[VKP_LOG_train_D_adv_loss],
+                                  .g_adv = row[VKP_LOG_train_G_adv_loss],
+                                  .g_l1 = row[VKP_LOG_train_G_l1_loss]},
+                    row);
     return VKP_OK;
 }
 
 static vkp_status run(trainer *t)
 {
-    if (t->state.step && should_stop(t)) message(t, "nothing to do: the run has %" PRIu64 " steps already", t->state.step);
+    if (t->state.step && should_stop(t))
+        message(t, "nothing to do: the run has %" PRIu64 " steps already", t->state.step);
     while (t->state.epoch < t->config.epochs && !should_stop(t)) {
         double row[VKP_LOG_COLUMNS];
         bool ended;
         VKP_TRY(train_epoch(t, &ended));
-        if (!t->state.epoch_steps) return vkp_fail(VKP_INPUT, "no picture of %s could be read (see above; check the files)",
-                                                   t->options->data);
+        if (!t->state.epoch_steps)
+            return vkp_fail(VKP_INPUT, "no picture of %s could be read (see above; check the files)",
+                            t->options->data);
         VKP_TRY(report_epoch(t, row));
         if (!ended) return write_last(t);
         VKP_TRY(end_epoch(t, row));

@@ -32,15 +32,28 @@ static vkp_status build(vkp_validation *v, const vkp_feed_options *options)
 
 vkp_status vkp_validation_create(vkp_device *device, const vkp_config *config, const vkp_params *generator,
                                  const vkp_folder *folder, const size_t *indices, size_t count, int threads,
-                                 vkp_arena *arena, void (*warn)(void *, const char *), void *user, vkp_validation **out)
+                                 vkp_arena *arena, void (*warn)(void *, const char *), void *user,
+                                 vkp_validation **out)
 {
     vkp_validation *v = calloc(1, sizeof *v);
-    if (!v) return vkp_fail(VKP_MEMORY, "no memory for validation (host memory ran out; close other programs)");
-    *v = (vkp_validation){.device = device, .config = config, .generator = generator, .indices = indices, .count = count,
-                          .arena = arena, .batch = count < config->batch ? (uint32_t)count : config->batch};
-    const vkp_feed_options options = {.paths = (const char *const *)folder->paths, .count = folder->count,
-                                      .batch = v->batch, .fit = (vkp_fit)config->fit, .size = (int)config->size,
-                                      .seed = config->seed, .threads = threads, .warn = warn, .user = user};
+    if (!v)
+        return vkp_fail(VKP_MEMORY, "no memory for validation (host memory ran out; close other programs)");
+    *v = (vkp_validation){.device = device,
+                          .config = config,
+                          .generator = generator,
+                          .indices = indices,
+                          .count = count,
+                          .arena = arena,
+                          .batch = count < config->batch ? (uint32_t)count : config->batch};
+    const vkp_feed_options options = {.paths = (const char *const *)folder->paths,
+                                      .count = folder->count,
+                                      .batch = v->batch,
+                                      .fit = (vkp_fit)config->fit,
+                                      .size = (int)config->size,
+                                      .seed = config->seed,
+                                      .threads = threads,
+                                      .warn = warn,
+                                      .user = user};
     const vkp_status status = build(v, &options);
     if (status != VKP_OK) {
         vkp_validation_destroy(v);
@@ -71,8 +84,8 @@ static vkp_status evaluation_for(vkp_validation *v, uint32_t count, vkp_evaluati
         v->rest_count = count;
     }
     if (!*place)
-        VKP_TRY(vkp_evaluation_create(v->device, v->config, v->generator, count, v->h, v->w, vkp_feed_rgb(v->feed),
-                                      v->arena, place));
+        VKP_TRY(vkp_evaluation_create(v->device, v->config, v->generator, count, v->h, v->w,
+                                      vkp_feed_rgb(v->feed), v->arena, place));
     *out = *place;
     return VKP_OK;
 }
@@ -83,7 +96,8 @@ static vkp_status read_real(vkp_validation *v, uint32_t count)
     const uint32_t pitch = vkp_pitch(v->w);
     const size_t rows = (size_t)count * 3 * v->h;
     VKP_TRY(vkp_buffer_read(v->device, vkp_feed_rgb(v->feed), 0, v->real, rows * pitch * sizeof *v->real));
-    for (size_t row = 0; row < rows; row++) memmove(v->real + row * v->w, v->real + row * pitch, v->w * sizeof *v->real);
+    for (size_t row = 0; row < rows; row++)
+        memmove(v->real + row * v->w, v->real + row * pitch, v->w * sizeof *v->real);
     return VKP_OK;
 }
 

@@ -5,7 +5,8 @@
 vkp_tensor vkp_tensor_activation(uint32_t buffer, vkp_shape s)
 {
     const uint32_t pitch = vkp_pitch(s.w);
-    return (vkp_tensor){.buffer = buffer, .pitch = pitch, .stride_n = (uint64_t)s.c * s.h * pitch, .shape = s};
+    return (vkp_tensor){
+        .buffer = buffer, .pitch = pitch, .stride_n = (uint64_t)s.c * s.h * pitch, .shape = s};
 }
 
 vkp_tensor vkp_tensor_packed(uint32_t buffer, vkp_shape s)
@@ -55,7 +56,8 @@ uint32_t vkp_pictures_per_binding(const vkp_device *device, const vkp_tensor *co
         const vkp_tensor *t = tensors[i];
         if (!t || !t->buffer) continue;
         const uint64_t one = t->shape.c * vkp_plane(t);
-        const uint64_t pictures = one > room ? 1 : 1 + (t->stride_n ? (room - one) / t->stride_n : UINT32_MAX);
+        const uint64_t pictures =
+            one > room ? 1 : 1 + (t->stride_n ? (room - one) / t->stride_n : UINT32_MAX);
         if (pictures < fit) fit = pictures;
     }
     return (uint32_t)(fit < UINT32_MAX ? fit : UINT32_MAX);
@@ -79,13 +81,16 @@ void vkp_push_float(vkp_dispatch *d, float value)
     vkp_push(d, word);
 }
 
-static void bind(vkp_dispatch *d, const vkp_tensor *t, vkp_access access, VkFormat texel, uint32_t align, uint32_t lanes)
+static void bind(vkp_dispatch *d, const vkp_tensor *t, vkp_access access, VkFormat texel, uint32_t align,
+                 uint32_t lanes)
 {
     const uint64_t start = t->offset * sizeof(float);
     const uint64_t aligned = start / align * align;
-    d->bindings[d->binding_count++] = (vkp_binding){.buffer = t->buffer, .offset = aligned,
+    d->bindings[d->binding_count++] = (vkp_binding){.buffer = t->buffer,
+                                                    .offset = aligned,
                                                     .bytes = start - aligned + vkp_extent(t) * sizeof(float),
-                                                    .access = access, .texel = texel};
+                                                    .access = access,
+                                                    .texel = texel};
     vkp_push(d, (uint32_t)((start - aligned) / sizeof(float) / lanes));
     vkp_push(d, (uint32_t)(t->stride_n / lanes));
     vkp_push(d, (uint32_t)(vkp_plane(t) / lanes));
@@ -97,15 +102,19 @@ void vkp_bind(const vkp_device *device, vkp_dispatch *d, const vkp_tensor *t, vk
     bind(d, t, access, VK_FORMAT_UNDEFINED, device->info.limits.storage_align, 1);
 }
 
-void vkp_bind_texels(const vkp_device *device, vkp_dispatch *d, const vkp_tensor *t, VkFormat format, uint32_t lanes)
+void vkp_bind_texels(const vkp_device *device, vkp_dispatch *d, const vkp_tensor *t, VkFormat format,
+                     uint32_t lanes)
 {
     bind(d, t, VKP_READ, format, device->info.limits.texel_align, lanes);
 }
 
-void vkp_bind_quads(const vkp_device *device, vkp_dispatch *d, const vkp_tensor *t, vkp_access access, bool texels)
+void vkp_bind_quads(const vkp_device *device, vkp_dispatch *d, const vkp_tensor *t, vkp_access access,
+                    bool texels)
 {
-    if (texels) bind(d, t, access, VK_FORMAT_R32G32B32A32_SFLOAT, device->info.limits.texel_align, 4);
-    else bind(d, t, access, VK_FORMAT_UNDEFINED, device->info.limits.storage_align, 4);
+    if (texels)
+        bind(d, t, access, VK_FORMAT_R32G32B32A32_SFLOAT, device->info.limits.texel_align, 4);
+    else
+        bind(d, t, access, VK_FORMAT_UNDEFINED, device->info.limits.storage_align, 4);
 }
 
 bool vkp_texels_fit(const vkp_device *device, const vkp_tensor *t, uint32_t lanes)

@@ -45,8 +45,10 @@ vkp_tensor vkp_tensor_channels(const vkp_tensor *t, uint32_t c, uint32_t count);
 vkp_tensor vkp_tensor_pictures(const vkp_tensor *t, uint32_t n, uint32_t count);
 
 /* Adds a planned buffer for a new tensor to a program. */
-VKP_MUST_USE vkp_status vkp_tensor_new(vkp_program *program, vkp_shape shape, const char *name, vkp_tensor *out);
-VKP_MUST_USE vkp_status vkp_tensor_new_packed(vkp_program *program, vkp_shape shape, const char *name, vkp_tensor *out);
+VKP_MUST_USE vkp_status vkp_tensor_new(vkp_program *program, vkp_shape shape, const char *name,
+                                       vkp_tensor *out);
+VKP_MUST_USE vkp_status vkp_tensor_new_packed(vkp_program *program, vkp_shape shape, const char *name,
+                                              vkp_tensor *out);
 
 /* How many pictures of every given tensor fit one storage binding of the device: at least 1. Operations
  * cut their dispatches into runs of that many. `tensors` holds `count` pointers; NULL ones are skipped. */
@@ -57,7 +59,7 @@ uint32_t vkp_pictures_per_dispatch(const vkp_device *device, const vkp_tensor *c
 
 /* A tensor as shaders see it: `struct Tensor` of shaders/tensor.glsl, 4 words of push constants. */
 typedef struct vkp_tensor_words {
-    uint32_t offset;   /* floats from the binding's start to element (0,0,0,0) */
+    uint32_t offset; /* floats from the binding's start to element (0,0,0,0) */
     uint32_t stride_n, plane, pitch;
 } vkp_tensor_words;
 
@@ -67,21 +69,24 @@ void vkp_bind(const vkp_device *device, vkp_dispatch *dispatch, const vkp_tensor
 
 /* The same, read through a texel buffer; `format` has `lanes` floats a texel, and offset, strides and
  * pitch arrive in texels, not floats. The tensor's rows must start on whole texels. */
-void vkp_bind_texels(const vkp_device *device, vkp_dispatch *dispatch, const vkp_tensor *tensor, VkFormat format,
-                     uint32_t lanes);
+void vkp_bind_texels(const vkp_device *device, vkp_dispatch *dispatch, const vkp_tensor *tensor,
+                     VkFormat format, uint32_t lanes);
 /* Whether the device allows that binding. */
 bool vkp_texels_fit(const vkp_device *device, const vkp_tensor *tensor, uint32_t lanes);
 
 /* The same for shaders that read quads of floats (shaders/quads.glsl), through a texel buffer or a storage
  * buffer: offset, strides and pitch arrive in quads either way. */
-void vkp_bind_quads(const vkp_device *device, vkp_dispatch *dispatch, const vkp_tensor *tensor, vkp_access access,
-                    bool texels);
+void vkp_bind_quads(const vkp_device *device, vkp_dispatch *dispatch, const vkp_tensor *tensor,
+                    vkp_access access, bool texels);
 
 /* Adds a 32-bit word, or a float, to the dispatch's push constants. */
 void vkp_push(vkp_dispatch *dispatch, uint32_t word);
 void vkp_push_float(vkp_dispatch *dispatch, float value);
 
 /* Rounded up division, for numbers of groups. */
-static inline uint32_t vkp_groups(uint64_t items, uint32_t size) { return (uint32_t)((items + size - 1) / size); }
+static inline uint32_t vkp_groups(uint64_t items, uint32_t size)
+{
+    return (uint32_t)((items + size - 1) / size);
+}
 
 #endif

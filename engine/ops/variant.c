@@ -20,8 +20,8 @@ static const char *forced(const char *what, size_t *length)
     return NULL;
 }
 
-vkp_status vkp_variant_record(vkp_program *p, const vkp_node *node, const char *what, const vkp_variant *variants,
-                              size_t count)
+vkp_status vkp_variant_record(vkp_program *p, const vkp_node *node, const char *what,
+                              const vkp_variant *variants, size_t count)
 {
     size_t length;
     const char *name = forced(what, &length);
@@ -34,6 +34,7 @@ vkp_status vkp_variant_record(vkp_program *p, const vkp_node *node, const char *
             break;
         }
     }
-    if (!chosen) return vkp_fail(VKP_INTERNAL, "no variant of %s fits (a mistake in vkpix; please report it)", what);
+    if (!chosen)
+        return vkp_fail(VKP_INTERNAL, "no variant of %s fits (a mistake in vkpix; please report it)", what);
     return chosen->record(p, node);
 }

@@ -12,8 +12,8 @@ static int larger_first(const void *a, const void *b)
 }
 
 /* The lowest offset in `block` where `item` overlaps none of the placed items that live with it. */
-static uint64_t lowest_offset(vkp_plan_item *const *placed, size_t count, const vkp_plan_item *item, uint32_t block,
-                              uint64_t alignment)
+static uint64_t lowest_offset(vkp_plan_item *const *placed, size_t count, const vkp_plan_item *item,
+                              uint32_t block, uint64_t alignment)
 {
     uint64_t offset = 0;
     for (bool moved = true; moved;) {
@@ -29,11 +29,13 @@ static uint64_t lowest_offset(vkp_plan_item *const *placed, size_t count, const 
     return offset;
 }
 
-vkp_status vkp_plan_make(vkp_plan_item *items, size_t count, uint64_t alignment, uint64_t block_limit, vkp_plan *plan)
+vkp_status vkp_plan_make(vkp_plan_item *items, size_t count, uint64_t alignment, uint64_t block_limit,
+                         vkp_plan *plan)
 {
     *plan = (vkp_plan){0};
     vkp_plan_item **order = malloc((count ? count : 1) * sizeof *order);
-    if (!order) return vkp_fail(VKP_MEMORY, "no memory for the plan (host memory ran out; close other programs)");
+    if (!order)
+        return vkp_fail(VKP_MEMORY, "no memory for the plan (host memory ran out; close other programs)");
     size_t n = 0;
     for (size_t i = 0; i < count; i++)
         if (items[i].bytes) order[n++] = &items[i];
@@ -48,8 +50,10 @@ vkp_status vkp_plan_make(vkp_plan_item *items, size_t count, uint64_t alignment,
             if (offset + item->bytes <= block_limit) break;
         }
         if (block == VKP_PLAN_BLOCKS) {
-            status = vkp_fail(VKP_DEVICE_MEMORY, "a tensor needs %" PRIu64 " MiB in one piece (the device allows %" PRIu64
-                              " MiB; try a smaller --set batch or --set size)", item->bytes >> 20, block_limit >> 20);
+            status = vkp_fail(VKP_DEVICE_MEMORY,
+                              "a tensor needs %" PRIu64 " MiB in one piece (the device allows %" PRIu64
+                              " MiB; try a smaller --set batch or --set size)",
+                              item->bytes >> 20, block_limit >> 20);
             break;
         }
         item->block = block;

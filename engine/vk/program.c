@@ -13,7 +13,8 @@ vkp_status vkp_grow(void **list, size_t *capacity, size_t count, size_t size)
     if (count < *capacity) return VKP_OK;
     const size_t larger = *capacity ? 2 * *capacity : 64;
     void *grown = realloc(*list, larger * size);
-    if (!grown) return vkp_fail(VKP_MEMORY, "no memory for a program (host memory ran out; close other programs)");
+    if (!grown)
+        return vkp_fail(VKP_MEMORY, "no memory for a program (host memory ran out; close other programs)");
     *list = grown;
     *capacity = larger;
     return VKP_OK;
@@ -27,7 +28,8 @@ void vkp_arena_destroy(vkp_device *device, vkp_arena *arena)
 vkp_status vkp_program_create(vkp_device *device, vkp_program **out)
 {
     vkp_program *p = calloc(1, sizeof *p);
-    if (!p) return vkp_fail(VKP_MEMORY, "no memory for a program (host memory ran out; close other programs)");
+    if (!p)
+        return vkp_fail(VKP_MEMORY, "no memory for a program (host memory ran out; close other programs)");
     p->device = device;
     p->buffer_count = 1;
     p->section_count = 1;
@@ -64,9 +66,11 @@ void vkp_program_destroy(vkp_program *p)
 
 vkp_device *vkp_program_device(const vkp_program *p) { return p->device; }
 
-static vkp_status add_buffer(vkp_program *p, const vkp_program_buffer_entry *entry, const char *name, uint32_t *id)
+static vkp_status add_buffer(vkp_program *p, const vkp_program_buffer_entry *entry, const char *name,
+                             uint32_t *id)
 {
-    if (p->planned) return vkp_fail(VKP_INTERNAL, "buffer %s comes after the plan (a mistake in vkpix; report it)", name);
+    if (p->planned)
+        return vkp_fail(VKP_INTERNAL, "buffer %s comes after the plan (a mistake in vkpix; report it)", name);
     VKP_TRY(vkp_grow((void **)&p->buffers, &p->buffer_capacity, p->buffer_count, sizeof *p->buffers));
     vkp_program_buffer_entry *e = &p->buffers[p->buffer_count];
     *e = *entry;
@@ -88,8 +92,10 @@ vkp_status vkp_program_external(vkp_program *p, const vkp_buffer *buffer, uint64
                                 const char *name, uint32_t *id)
 {
     if (offset % PLAN_ALIGNMENT || offset > buffer->bytes || bytes > buffer->bytes - offset)
-        return vkp_fail(VKP_INTERNAL, "range of %s lies outside its buffer (a mistake in vkpix; report it)", name);
-    return add_buffer(p, &(vkp_program_buffer_entry){.external = buffer, .offset = offset, .bytes = bytes}, name, id);
+        return vkp_fail(VKP_INTERNAL, "range of %s lies outside its buffer (a mistake in vkpix; report it)",
+                        name);
+    return add_buffer(p, &(vkp_program_buffer_entry){.external = buffer, .offset = offset, .bytes = bytes},
+                      name, id);
 }
 
 vkp_status vkp_program_section(vkp_program *p, uint32_t *section)
@@ -104,7 +110,10 @@ vkp_status vkp_program_section(vkp_program *p, uint32_t *section)
     return VKP_OK;
 }
 
-void vkp_program_label(vkp_program *p, const char *label) { snprintf(p->label, sizeof p->label, "%s", label); }
+void vkp_program_label(vkp_program *p, const char *label)
+{
+    snprintf(p->label, sizeof p->label, "%s", label);
+}
 
 size_t vkp_program_dispatch_count(const vkp_program *p) { return p->dispatch_count; }
 
@@ -117,11 +126,15 @@ static vkp_status check_binding(const vkp_program *p, const vkp_dispatch *d, con
     const vkp_program_buffer_entry *e = &p->buffers[b->buffer];
     const uint32_t align = b->texel ? l->texel_align : l->storage_align;
     if (!b->bytes || b->offset % align || b->offset > e->bytes || b->bytes > e->bytes - b->offset)
-        return vkp_fail(VKP_INTERNAL, "%s binds bytes %" PRIu64 "+%" PRIu64 " of %s, which has %" PRIu64
-                        " (a mistake in vkpix; report it)", shader, b->offset, b->bytes, e->name, e->bytes);
+        return vkp_fail(VKP_INTERNAL,
+                        "%s binds bytes %" PRIu64 "+%" PRIu64 " of %s, which has %" PRIu64
+                        " (a mistake in vkpix; report it)",
+                        shader, b->offset, b->bytes, e->name, e->bytes);
     if (!b->texel && b->bytes > l->storage_range)
-        return vkp_fail(VKP_DEVICE_MEMORY, "%s needs %" PRIu64 " MiB of %s in one binding (the device allows %" PRIu64
-                        " MiB; try a smaller --set size)", shader, b->bytes >> 20, e->name, l->storage_range >> 20);
+        return vkp_fail(VKP_DEVICE_MEMORY,
+                        "%s needs %" PRIu64 " MiB of %s in one binding (the device allows %" PRIu64
+                        " MiB; try a smaller --set size)",
+                        shader, b->bytes >> 20, e->name, l->storage_range >> 20);
     return VKP_OK;
 }
 
@@ -136,11 +149,14 @@ static vkp_status check_dispatch(const vkp_program *p, const vkp_dispatch *d)
     }
     for (int i = 0; i < 3; i++)
         if (!d->groups[i] || d->groups[i] > l->group_count[i])
-            return vkp_fail(VKP_INTERNAL, "%s wants %u groups in dimension %d (1 to %u allowed; a mistake in vkpix)",
+            return vkp_fail(VKP_INTERNAL,
+                            "%s wants %u groups in dimension %d (1 to %u allowed; a mistake in vkpix)",
                             shader, d->groups[i], i, l->group_count[i]);
     if (storage > l->storage_buffers || d->push_words * 4 > l->push_bytes)
-        return vkp_fail(VKP_INTERNAL, "%s binds %u storage buffers and %u push words (the device allows %u and %u; a "
-                        "mistake in vkpix)", shader, storage, d->push_words, l->storage_buffers, l->push_bytes / 4);
+        return vkp_fail(VKP_INTERNAL,
+                        "%s binds %u storage buffers and %u push words (the device allows %u and %u; a "
+                        "mistake in vkpix)",
+                        shader, storage, d->push_words, l->storage_buffers, l->push_bytes / 4);
     return VKP_OK;
 }
 
@@ -148,7 +164,8 @@ vkp_status vkp_program_dispatch(vkp_program *p, const vkp_dispatch *d)
 {
     if (p->planned) return vkp_fail(VKP_INTERNAL, "dispatch after the plan (a mistake in vkpix; report it)");
     VKP_TRY(check_dispatch(p, d));
-    VKP_TRY(vkp_grow((void **)&p->dispatches, &p->dispatch_capacity, p->dispatch_count, sizeof *p->dispatches));
+    VKP_TRY(
+        vkp_grow((void **)&p->dispatches, &p->dispatch_capacity, p->dispatch_count, sizeof *p->dispatches));
     const uint32_t index = (uint32_t)p->dispatch_count;
     vkp_program_dispatch_entry *e = &p->dispatches[index];
     *e = (vkp_program_dispatch_entry){.d = *d};
@@ -168,14 +185,17 @@ vkp_status vkp_program_plan(vkp_program *p, uint64_t *bytes)
 {
     if (!p->planned) {
         p->items = calloc(p->buffer_count, sizeof *p->items);
-        if (!p->items) return vkp_fail(VKP_MEMORY, "no memory for the plan (host memory ran out; close other programs)");
+        if (!p->items)
+            return vkp_fail(VKP_MEMORY, "no memory for the plan (host memory ran out; close other programs)");
         for (size_t i = 1; i < p->buffer_count; i++) {
             const vkp_program_buffer_entry *b = &p->buffers[i];
             if (b->external || b->first > b->last) continue;
-            p->items[i] = (vkp_plan_item){.bytes = b->bytes, .first = b->first,
+            p->items[i] = (vkp_plan_item){.bytes = b->bytes,
+                                          .first = b->first,
                                           .last = b->keep ? (uint32_t)p->dispatch_count : b->last};
         }
-        VKP_TRY(vkp_plan_make(p->items, p->buffer_count, PLAN_ALIGNMENT, p->device->info.limits.max_allocation, &p->plan));
+        VKP_TRY(vkp_plan_make(p->items, p->buffer_count, PLAN_ALIGNMENT,
+                              p->device->info.limits.max_allocation, &p->plan));
         p->planned = true;
     }
     *bytes = p->plan.total;
@@ -194,11 +214,13 @@ static vkp_status grow_arena(vkp_program *p)
     vkp_device *d = p->device;
     uint64_t more = 0;
     for (uint32_t b = 0; b < p->plan.blocks; b++)
-        if (p->arena->blocks[b].bytes < p->plan.block_bytes[b]) more += p->plan.block_bytes[b] - p->arena->blocks[b].bytes;
+        if (p->arena->blocks[b].bytes < p->plan.block_bytes[b])
+            more += p->plan.block_bytes[b] - p->arena->blocks[b].bytes;
     if (d->allocated + more > d->info.limits.memory_budget)
-        return vkp_fail(VKP_DEVICE_MEMORY, "not enough device memory (needs %" PRIu64 " MiB, %s has %" PRIu64
-                        " MiB; try a smaller --set batch or --set size)", (d->allocated + more) >> 20, d->info.name,
-                        d->info.limits.memory_budget >> 20);
+        return vkp_fail(VKP_DEVICE_MEMORY,
+                        "not enough device memory (needs %" PRIu64 " MiB, %s has %" PRIu64
+                        " MiB; try a smaller --set batch or --set size)",
+                        (d->allocated + more) >> 20, d->info.name, d->info.limits.memory_budget >> 20);
     for (uint32_t b = 0; b < p->plan.blocks; b++) {
         if (p->arena->blocks[b].bytes >= p->plan.block_bytes[b]) continue;
         vkp_buffer_destroy(d, &p->arena->blocks[b]);
@@ -222,10 +244,12 @@ static vkp_status make_pool(vkp_program *p)
                                              .maxSets = (uint32_t)(p->dispatch_count ? p->dispatch_count : 1),
                                              .poolSizeCount = 2,
                                              .pPoolSizes = sizes};
-    VKP_TRY(vkp_vk_status(vkCreateDescriptorPool(p->device->handle, &info, NULL, &p->pool), "making a descriptor pool"));
+    VKP_TRY(vkp_vk_status(vkCreateDescriptorPool(p->device->handle, &info, NULL, &p->pool),
+                          "making a descriptor pool"));
     vkp_device_name(p->device, VK_OBJECT_TYPE_DESCRIPTOR_POOL, (uint64_t)p->pool, "program");
     p->views = calloc(texel ? texel : 1, sizeof *p->views);
-    return p->views ? VKP_OK : vkp_fail(VKP_MEMORY, "no memory for views (host memory ran out; close other programs)");
+    return p->views ? VKP_OK
+                    : vkp_fail(VKP_MEMORY, "no memory for views (host memory ran out; close other programs)");
 }
 
 static vkp_status bind_dispatch(vkp_program *p, vkp_program_dispatch_entry *e)
@@ -244,19 +268,24 @@ static vkp_status bind_dispatch(vkp_program *p, vkp_program_dispatch_entry *e)
         const vkp_buffer *buffer;
         uint64_t offset;
         vkp_program_place(p, b->buffer, &buffer, &offset);
-        writes[i] = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = e->set,
-                                           .dstBinding = i, .descriptorCount = 1,
+        writes[i] = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+                                           .dstSet = e->set,
+                                           .dstBinding = i,
+                                           .descriptorCount = 1,
                                            .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
                                            .pBufferInfo = &ranges[i]};
-        ranges[i] = (VkDescriptorBufferInfo){.buffer = buffer->handle, .offset = offset + b->offset, .range = b->bytes};
+        ranges[i] = (VkDescriptorBufferInfo){
+            .buffer = buffer->handle, .offset = offset + b->offset, .range = b->bytes};
         if (!b->texel) continue;
         const VkBufferViewCreateInfo view = {.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
                                              .buffer = buffer->handle,
                                              .format = b->texel,
                                              .offset = offset + b->offset,
                                              .range = b->bytes};
-        VKP_TRY(vkp_vk_status(vkCreateBufferView(d->handle, &view, NULL, &p->views[p->view_count]), "making a buffer view"));
-        vkp_device_name(d, VK_OBJECT_TYPE_BUFFER_VIEW, (uint64_t)p->views[p->view_count], p->buffers[b->buffer].name);
+        VKP_TRY(vkp_vk_status(vkCreateBufferView(d->handle, &view, NULL, &p->views[p->view_count]),
+                              "making a buffer view"));
+        vkp_device_name(d, VK_OBJECT_TYPE_BUFFER_VIEW, (uint64_t)p->views[p->view_count],
+                        p->buffers[b->buffer].name);
         writes[i].descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
         writes[i].pTexelBufferView = &p->views[p->view_count++];
     }
@@ -266,8 +295,11 @@ static vkp_status bind_dispatch(vkp_program *p, vkp_program_dispatch_entry *e)
 
 static vkp_status find_pipeline(vkp_program *p, vkp_program_dispatch_entry *e)
 {
-    vkp_pipeline_key key = {.shader = e->d.shader, .bindings = e->d.binding_count, .push_words = e->d.push_words,
-                            .subgroup_size = e->d.subgroup_size, .spec_count = e->d.spec_count};
+    vkp_pipeline_key key = {.shader = e->d.shader,
+                            .bindings = e->d.binding_count,
+                            .push_words = e->d.push_words,
+                            .subgroup_size = e->d.subgroup_size,
+                            .spec_count = e->d.spec_count};
     for (uint32_t i = 0; i < e->d.binding_count; i++)
         if (e->d.bindings[i].texel) key.texel_mask |= 1u << i;
     memcpy(key.spec, e->d.spec, e->d.spec_count * sizeof *key.spec);

@@ -51,7 +51,8 @@ vkp_device *vkp_program_device(const vkp_program *program);
 /* Adds a buffer of `bytes` that lives from the first dispatch that uses it to the last, or, once kept,
  * to the program's end so that the host can read it after a run. *id names it in bindings; ids are
  * never 0. Content is undefined before the first write. */
-VKP_MUST_USE vkp_status vkp_program_buffer(vkp_program *program, uint64_t bytes, const char *name, uint32_t *id);
+VKP_MUST_USE vkp_status vkp_program_buffer(vkp_program *program, uint64_t bytes, const char *name,
+                                           uint32_t *id);
 void vkp_program_keep(vkp_program *program, uint32_t id);
 
 /* Adds a range of a buffer that outlives the program (parameters, inputs, results). `offset` is a
@@ -88,9 +89,10 @@ VKP_MUST_USE vkp_status vkp_program_run(vkp_program *program, uint32_t first, ui
 void vkp_program_budget(vkp_program *program, double milliseconds);
 
 /* Reads or writes a planned or external buffer of a built, idle program. */
-VKP_MUST_USE vkp_status vkp_program_read(vkp_program *program, uint32_t id, uint64_t offset, void *data, uint64_t bytes);
-VKP_MUST_USE vkp_status vkp_program_write(vkp_program *program, uint32_t id, uint64_t offset, const void *data,
-                                          uint64_t bytes);
+VKP_MUST_USE vkp_status vkp_program_read(vkp_program *program, uint32_t id, uint64_t offset, void *data,
+                                         uint64_t bytes);
+VKP_MUST_USE vkp_status vkp_program_write(vkp_program *program, uint32_t id, uint64_t offset,
+                                          const void *data, uint64_t bytes);
 
 /* One dispatch's figures after a profiled run. `label` belongs to the program. */
 typedef struct vkp_profile_row {

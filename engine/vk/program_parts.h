@@ -47,7 +47,7 @@ struct vkp_program {
     vkp_plan plan;
     vkp_plan_item *items; /* one a buffer */
     vkp_arena *arena;
-    unsigned generation;  /* of the arena when the descriptors were made */
+    unsigned generation; /* of the arena when the descriptors were made */
     VkDescriptorPool pool;
     VkBufferView *views;
     size_t view_count;

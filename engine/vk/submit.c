@@ -85,9 +85,11 @@ static bool conflicts(const vkp_program *p, const vkp_program_dispatch_entry *e,
         const vkp_buffer *buffer;
         uint64_t offset;
         vkp_program_place(p, b->buffer, &buffer, &offset);
-        const touched t = {buffer->handle, offset + b->offset, offset + b->offset + b->bytes, b->access & VKP_WRITE};
+        const touched t = {buffer->handle, offset + b->offset, offset + b->offset + b->bytes,
+                           b->access & VKP_WRITE};
         for (size_t j = 0; j < before; j++)
-            if (list[j].buffer == t.buffer && list[j].begin < t.end && t.begin < list[j].end && (list[j].write || t.write))
+            if (list[j].buffer == t.buffer && list[j].begin < t.end && t.begin < list[j].end &&
+                (list[j].write || t.write))
                 return true;
         list[(*count)++] = t;
     }
@@ -99,8 +101,9 @@ static void barrier(VkCommandBuffer commands, bool start, bool end)
     const VkMemoryBarrier memory = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
         .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | (start ? VK_ACCESS_TRANSFER_WRITE_BIT : 0),
-        .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
-                         (end ? VK_ACCESS_HOST_READ_BIT | VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT : 0)};
+        .dstAccessMask =
+            VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
+            (end ? VK_ACCESS_HOST_READ_BIT | VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT : 0)};
     const VkPipelineStageFlags compute = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT;
     const VkPipelineStageFlags others = VK_PIPELINE_STAGE_HOST_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
     vkCmdPipelineBarrier(commands, compute | (start ? VK_PIPELINE_STAGE_TRANSFER_BIT : 0),
@@ -111,9 +114,11 @@ static void record_unit(const vkp_program *p, VkCommandBuffer commands, const vk
 {
     const vkp_program_dispatch_entry *e = &p->dispatches[u->dispatch];
     vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, e->pipeline->handle);
-    vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, e->pipeline->layout, 0, 1, &e->set, 0, NULL);
+    vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, e->pipeline->layout, 0, 1, &e->set, 0,
+                            NULL);
     if (e->d.push_words)
-        vkCmdPushConstants(commands, e->pipeline->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, e->d.push_words * 4, e->d.push);
+        vkCmdPushConstants(commands, e->pipeline->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, e->d.push_words * 4,
+                           e->d.push);
     uint32_t base[3] = {0}, count[3] = {e->d.groups[0], e->d.groups[1], e->d.groups[2]};
     base[u->axis] = u->base;
     count[u->axis] = u->count;
@@ -126,7 +131,8 @@ static vkp_status record_segment(vkp_program *p, vkp_program_segment *s, VkQuery
                                               .commandPool = p->device->command_pool,
                                               .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                               .commandBufferCount = 1};
-    VKP_TRY(vkp_vk_status(vkAllocateCommandBuffers(p->device->handle, &info, &s->commands), "making a command buffer"));
+    VKP_TRY(vkp_vk_status(vkAllocateCommandBuffers(p->device->handle, &info, &s->commands),
+                          "making a command buffer"));
     vkp_device_name(p->device, VK_OBJECT_TYPE_COMMAND_BUFFER, (uint64_t)(uintptr_t)s->commands,
                     p->dispatches[p->units[s->first].dispatch].label);
     const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
@@ -144,7 +150,8 @@ static vkp_status record_segment(vkp_program *p, vkp_program_segment *s, VkQuery
         if (!continued && conflicts(p, &p->dispatches[u->dispatch], list, &count)) {
             barrier(s->commands, false, false);
             count = 0;
-            (void)conflicts(p, &p->dispatches[u->dispatch], list, &count); /* nothing before it: adds its ranges */
+            (void)conflicts(p, &p->dispatches[u->dispatch], list,
+                            &count); /* nothing before it: adds its ranges */
         }
         record_unit(p, s->commands, u);
     }
@@ -182,8 +189,8 @@ static vkp_status lost(vkp_program *p, vkp_status status, uint32_t first_dispatc
 
 static vkp_status submit_segment(vkp_program *p, const vkp_program_segment *s, bool last)
 {
-    const VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1,
-                               .pCommandBuffers = &s->commands};
+    const VkSubmitInfo info = {
+        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &s->commands};
     const VkResult result = vkQueueSubmit(p->device->queue, 1, &info, last ? p->fence : VK_NULL_HANDLE);
     for (uint32_t i = s->first; i < s->first + s->count; i++) p->device->dispatches++;
     if (result == VK_SUCCESS) return VKP_OK;
@@ -229,8 +236,10 @@ static vkp_status time_segment(vkp_program *p, const vkp_program_segment *s, VkQ
     *ms = now_ms() - start;
     if (!queries) return VKP_OK;
     uint64_t ticks[2];
-    VKP_TRY(vkp_vk_status(vkGetQueryPoolResults(p->device->handle, queries, 0, 2, sizeof ticks, ticks, sizeof *ticks,
-                                                VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT), "reading timestamps"));
+    VKP_TRY(
+        vkp_vk_status(vkGetQueryPoolResults(p->device->handle, queries, 0, 2, sizeof ticks, ticks,
+                                            sizeof *ticks, VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT),
+                      "reading timestamps"));
     *ms = (double)(ticks[1] - ticks[0]) * p->device->info.limits.timestamp_ns * 1e-6;
     return VKP_OK;
 }
@@ -242,7 +251,8 @@ static vkp_status measure(vkp_program *p, uint32_t first, uint32_t count, VkQuer
     const uint32_t begin = p->section_start[first];
     const size_t end = first + count < p->section_count ? p->section_start[first + count] : p->dispatch_count;
     double *sums = calloc(p->dispatch_count ? p->dispatch_count : 1, sizeof *sums);
-    if (!sums) return vkp_fail(VKP_MEMORY, "no memory for a profile (host memory ran out; close other programs)");
+    if (!sums)
+        return vkp_fail(VKP_MEMORY, "no memory for a profile (host memory ran out; close other programs)");
     vkp_status status = VKP_OK;
     for (size_t i = 0; i < p->segment_count && status == VKP_OK; i++) {
         const vkp_program_segment *s = &p->segments[i];
@@ -262,8 +272,10 @@ static vkp_status measured_run(vkp_program *p, uint32_t first, uint32_t count)
     VkQueryPool queries = VK_NULL_HANDLE;
     if (p->device->info.limits.timestamp_ns > 0) {
         const VkQueryPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
-                                            .queryType = VK_QUERY_TYPE_TIMESTAMP, .queryCount = 2};
-        VKP_TRY(vkp_vk_status(vkCreateQueryPool(p->device->handle, &info, NULL, &queries), "making a query pool"));
+                                            .queryType = VK_QUERY_TYPE_TIMESTAMP,
+                                            .queryCount = 2};
+        VKP_TRY(vkp_vk_status(vkCreateQueryPool(p->device->handle, &info, NULL, &queries),
+                              "making a query pool"));
         vkp_device_name(p->device, VK_OBJECT_TYPE_QUERY_POOL, (uint64_t)queries, "timestamps");
     }
     const vkp_status status = measure(p, first, count, queries);
@@ -303,7 +315,8 @@ vkp_status vkp_program_run(vkp_program *p, uint32_t first, uint32_t count)
     return vkp_program_wait(p);
 }
 
-vkp_status vkp_program_profile(vkp_program *p, uint32_t first, uint32_t count, vkp_profile_row **rows, size_t *row_count)
+vkp_status vkp_program_profile(vkp_program *p, uint32_t first, uint32_t count, vkp_profile_row **rows,
+                               size_t *row_count)
 {
     VKP_TRY(vkp_program_wait(p));
     if (p->generation != p->arena->generation) VKP_TRY(vkp_program_build(p, p->arena));
@@ -311,10 +324,12 @@ vkp_status vkp_program_profile(vkp_program *p, uint32_t first, uint32_t count, v
     const uint32_t begin = p->section_start[first];
     const size_t end = first + count < p->section_count ? p->section_start[first + count] : p->dispatch_count;
     vkp_profile_row *list = calloc(end > begin ? end - begin : 1, sizeof *list);
-    if (!list) return vkp_fail(VKP_MEMORY, "no memory for a profile (host memory ran out; close other programs)");
+    if (!list)
+        return vkp_fail(VKP_MEMORY, "no memory for a profile (host memory ran out; close other programs)");
     for (size_t i = begin; i < end; i++)
-        list[i - begin] = (vkp_profile_row){p->dispatches[i].label, vkp_shader_table[p->dispatches[i].d.shader].name,
-                                            p->dispatches[i].milliseconds, p->dispatches[i].d.flop};
+        list[i - begin] =
+            (vkp_profile_row){p->dispatches[i].label, vkp_shader_table[p->dispatches[i].d.shader].name,
+                              p->dispatches[i].milliseconds, p->dispatches[i].d.flop};
     *rows = list;
     *row_count = end - begin;
     return VKP_OK;
