@@ -200,6 +200,7 @@ static vkp_status read_limits(VkPhysicalDevice physical, const VkPhysicalDeviceP
                  (subgroup.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT);
     if (p->limits.timestampComputeAndGraphics) l->timestamp_ns = p->limits.timestampPeriod;
     if (environment_is("VKPIX_LIMITS", "minimum")) force_minimum(l);
+    if (environment_is("VKPIX_LIMITS", "storage")) l->texel_elements = 0;
     return VKP_OK;
 }
 

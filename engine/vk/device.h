@@ -15,7 +15,8 @@
 #include "base/status.h"
 
 /* Sizes are in bytes, counts in what their names say. With VKPIX_LIMITS=minimum in the environment all
- * are clamped to the smallest that Vulkan 1.1 allows and every optional feature is off. */
+ * are clamped to the smallest that Vulkan 1.1 allows and every optional feature is off; with
+ * VKPIX_LIMITS=storage nothing fits a texel buffer. */
 typedef struct vkp_limits {
     uint64_t storage_range;      /* largest range of one storage-buffer binding */
     uint64_t max_allocation;     /* largest single allocation */

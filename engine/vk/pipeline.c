@@ -234,3 +234,8 @@ vkp_status vkp_pipeline_get(vkp_device *d, const vkp_pipeline_key *key, const vk
     *out = p;
     return VKP_OK;
 }
+
+const vkp_pipeline *vkp_pipeline_at(const vkp_device *d, size_t index)
+{
+    return index < d->pipelines->count ? d->pipelines->list[index] : NULL;
+}

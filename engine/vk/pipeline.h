@@ -34,6 +34,9 @@ typedef struct vkp_pipeline {
  * cannot make it: the text names the shader. */
 VKP_MUST_USE vkp_status vkp_pipeline_get(vkp_device *device, const vkp_pipeline_key *key, const vkp_pipeline **out);
 
+/* The pipeline that was made as the index-th of this device, or NULL beyond the last: for reports. */
+const vkp_pipeline *vkp_pipeline_at(const vkp_device *device, size_t index);
+
 /* Called by vkp_device_open and vkp_device_close alone. */
 VKP_MUST_USE vkp_status vkp_pipeline_cache_open(vkp_device *device);
 void vkp_pipeline_cache_close(vkp_device *device);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vk/pipeline.h"
+
 vkp_device *test_device;
 
 int open_test_device(void **state)
@@ -25,14 +27,28 @@ int open_test_device(void **state)
     return 0;
 }
 
+/* The shaders that ran, one name a line, in the file that VKPIX_TEST_SHADERS names. */
+static int report_shaders(void)
+{
+    const char *path = getenv("VKPIX_TEST_SHADERS");
+    if (!path || !*path) return 0;
+    FILE *file = fopen(path, "w");
+    if (!file) return -1;
+    const vkp_pipeline *pipeline;
+    for (size_t i = 0; (pipeline = vkp_pipeline_at(test_device, i)); i++)
+        fprintf(file, "%s\n", vkp_shader_table[pipeline->key.shader].name);
+    return fclose(file) == 0 ? 0 : -1;
+}
+
 int close_test_device(void **state)
 {
     (void)state;
+    const int reported = report_shaders();
     const uint64_t dispatches = test_device->dispatches;
     const uint64_t allocated = test_device->allocated;
     const unsigned messages = test_device->messages;
     vkp_device_close(test_device);
     fprintf(stderr, "dispatches: %" PRIu64 ", validation messages: %u, bytes left: %" PRIu64 "\n", dispatches, messages,
             allocated);
-    return dispatches > 0 && messages == 0 && allocated == 0 ? 0 : -1;
+    return dispatches > 0 && messages == 0 && allocated == 0 && reported == 0 ? 0 : -1;
 }

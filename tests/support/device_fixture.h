@@ -14,7 +14,9 @@
 extern vkp_device *test_device;
 
 /* Group setup and teardown for cmocka. Setup fails unless the device is the one that VKPIX_TEST_DEVICE
- * names (a part of its name); teardown fails unless dispatches ran and the validation layer was silent. */
+ * names (a part of its name); teardown fails unless dispatches ran, the validation
+ * layer was silent and all device memory was freed; it writes the names of the shaders that ran to the
+ * file that VKPIX_TEST_SHADERS names. */
 int open_test_device(void **state);
 int close_test_device(void **state);
 
