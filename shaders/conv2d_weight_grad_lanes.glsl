@@ -82,8 +82,8 @@ void main()
             [[unroll]] for (int c = 0; c < PER_LANE; c++) {
                 vec4 part[ROWS * SPAN];
                 [[unroll]] for (int i = 0; i < ROWS * SPAN; i++) {
-                    const int gy = y + i / SPAN, gx = x + i % SPAN;
-                    const bool within = gy < height && gx < wide;
+                    const int py = i / SPAN, px = i % SPAN, gy = y + py, gx = x + px;
+                    const bool within = (py == 0 || gy < height) && (px == 0 || gx < wide);
                     part[i] = quad(g, g_start[c] + n * gt.stride_n + (within ? gy * wide + gx : 0));
                     if (!within) part[i] = vec4(0.0);
                 }

@@ -1,11 +1,10 @@
-// The weight gradient of a 3x3 convolution of an input upsampled to the nearest by 2 or 4, at the input's
-// resolution. Along an axis let F be the gradient of the first output of an input pixel, L that of the last,
+// The weight gradient of a 3x3 convolution of an input upsampled to the nearest, at the input's resolution.
+// Along an axis let F be the gradient of the first output of an input pixel, L that of the last,
 // T the sum of all. The first output sees the pixel before and this one, the last this one and the next, the
 // others only this one, so
 //   dw1 = sum T[y] x[y],  dw0 = dw1 + sum F[y] (x[y-1] - x[y]),  dw2 = dw1 + sum L[y] (x[y+1] - x[y]):
 // three products, nine for both axes, instead of one for each output and tap. A group takes one of F, T, L
-// for the rows (AXIS 0, 1, 2) and all three for the columns. With an upsampling of 4 the gradient arrives
-// summed (conv2d_class_sum), with one of 2 as it is.
+// for the rows (AXIS 0, 1, 2) and all three for the columns. For T the rows arrive summed (conv2d_phase_sums).
 // Lanes, channels and partial results are like those of conv2d_weight_grad_lanes.glsl; a row of weights is put
 // together from T and F or L by conv2d_weight_grad_phases_sum.
 #extension GL_GOOGLE_include_directive : require
@@ -16,17 +15,18 @@
 #include "quads.glsl"
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const int LANES = 8;
-layout(constant_id = 1) const int UPSAMPLE = 4;
-layout(constant_id = 2) const int CHANNELS = 12; // of the input a group
-layout(constant_id = 3) const int PER_LANE = 3;  // channels of the gradient a lane
-layout(constant_id = 4) const int SPAN = 2;      // width of a tile, in quads of pixels
+layout(constant_id = 1) const int UPSAMPLE = 4;  // 2 to 4
+layout(constant_id = 2) const int CHANNELS = 16; // of the input a group
+layout(constant_id = 3) const int PER_LANE = 4;  // channels of the gradient a lane
+layout(constant_id = 4) const int SPAN = 1;      // width of a tile, in quads of pixels
 layout(constant_id = 5) const int ROWS = 1;      // height of a tile
 layout(constant_id = 6) const int AXIS = 1;
+#include "conv2d_phase_columns.glsl"
 layout(std430, binding = 0) writeonly buffer P { float parts[]; }; // [part][axis][co][ci][3]
 QUADS(1, h); // the input
-QUADS(2, g); // the gradient
+QUADS(2, g); // the gradient, for T its sums
 layout(push_constant) uniform Push {
-    Tensor pt, ht, gt;          // pt: "pictures" are partial results, "channels" are axes
+    Tensor pt, ht, gt;          // pt: "pictures" are partial results, "channels" axes
     uint height, tile_rows;     // of a picture: in pixels, in tiles
     uint h_channels, g_channels;
     uint rows, rows_a_group;    // rows of tiles of all pictures
@@ -35,20 +35,11 @@ layout(push_constant) uniform Push {
 
 const int WIDE = SPAN + 2, ACROSS = SPAN * 4 + 2;          // what a tile needs of the input: quads, pixels
 const int FETCHES = (CHANNELS + LANES - 1) / LANES;        // of a column of quads, a line
-const uint GAP = UPSAMPLE == 2 ? 1 : 9;        // planes of a channel of the gradient
 
 vec4 quad_of_h(uint plane, int y, int x, int height, int wide)
 {
     const bool inside = y >= 0 && y < height && x < wide;
     vec4 v = quad(h, plane + uint(inside ? y * wide + x : 0));
-    if (!inside) v = vec4(0.0);
-    return v;
-}
-
-vec4 quad_of_g(uint plane, int y, int x, int height, int wide)
-{
-    const bool inside = y < height && x < wide;
-    vec4 v = quad(g, plane + uint(inside ? y * wide + x : 0));
     if (!inside) v = vec4(0.0);
     return v;
 }
@@ -60,29 +51,29 @@ vec4 fetch_h(uint plane, int y, int x, int height, int wide)
     return AXIS == 1 ? here : quad_of_h(plane, AXIS == 0 ? y - 1 : y + 1, x, height, wide) - here;
 }
 
-// F, T and L of the columns of a quad, for this group's part of the rows.
-void fetch_g(uint plane, uint gap, int y, int x, int height, int wide, out vec4 v[3])
+// F, T and L of a quad of columns, for this group's part of the rows, of a channel that starts at `start`.
+void fetch_g(uint start, uint pitch, uint channels, uint y, uint x, bool inside, out vec4 v[3])
 {
-    if (UPSAMPLE == 4) {
-        [[unroll]] for (int k = 0; k < 3; k++)
-            v[k] = quad_of_g(plane + uint(AXIS * 3 + k) * gap, y, x, height, wide);
+    if (AXIS == 1) {
+        [[unroll]] for (uint k = 0; k < 3; k++) {
+            v[k] = quad(g, start + (inside ? y * pitch + (x * 3 + k) * channels : 0));
+            if (!inside) v[k] = vec4(0.0);
+        }
         return;
     }
-    const int line = AXIS == 2 ? 2 * y + 1 : 2 * y;
-    vec4 a = quad_of_g(plane, line, 2 * x, height, wide), b = quad_of_g(plane, line, 2 * x + 1, height, wide);
-    if (AXIS == 1) {
-        a += quad_of_g(plane, line + 1, 2 * x, height, wide);
-        b += quad_of_g(plane, line + 1, 2 * x + 1, height, wide);
+    const uint line = y * UPSAMPLE + (AXIS == 0 ? 0 : UPSAMPLE - 1);
+    vec4 quads[4];
+    [[unroll]] for (uint q = 0; q < UPSAMPLE; q++) {
+        const bool within = inside && x * UPSAMPLE + q < pitch;
+        quads[q] = quad(g, start + (within ? line * pitch + x * UPSAMPLE + q : 0));
+        if (!within) quads[q] = vec4(0.0);
     }
-    v[0] = vec4(a.xz, b.xz);
-    v[2] = vec4(a.yw, b.yw);
-    v[1] = v[0] + v[2];
+    phase_columns(quads, v);
 }
 
 void main()
 {
     const int lane = int(gl_SubgroupInvocationID), height = int(p.height), wide = int(p.ht.pitch);
-    const int g_height = UPSAMPLE == 2 ? 2 * height : height, g_wide = int(p.gt.pitch);
     const uint h_channels = p.h_channels, g_channels = p.g_channels, tile_rows = p.tile_rows;
     const uint g0 = gl_WorkGroupID.x * LANES * PER_LANE + lane, h0 = gl_WorkGroupID.y * CHANNELS;
     const Tensor ht = p.ht, gt = p.gt;
@@ -92,7 +83,7 @@ void main()
     [[unroll]] for (int f = 0; f < FETCHES; f++)
         h_start[f] = ht.offset + min(h0 + f * LANES + lane, h_channels - 1) * ht.plane;
     [[unroll]] for (int c = 0; c < PER_LANE; c++)
-        g_start[c] = gt.offset + min(g0 + c * LANES, g_channels - 1) * GAP * gt.plane;
+        g_start[c] = gt.offset + min(g0 + c * LANES, g_channels - 1) * (AXIS == 1 ? 1 : gt.plane);
 
     float sum[CHANNELS * 3 * PER_LANE];
     [[unroll]] for (int i = 0; i < CHANNELS * 3 * PER_LANE; i++) sum[i] = 0.0;
@@ -108,9 +99,12 @@ void main()
         }
         for (int x = 0; x < wide; x += SPAN) {
             vec4 part_g[PER_LANE * ROWS * SPAN][3];
-            [[unroll]] for (int i = 0; i < PER_LANE * ROWS * SPAN; i++)
-                fetch_g(g_start[i / (ROWS * SPAN)] + n * gt.stride_n, gt.plane, y + i / SPAN % ROWS, x + i % SPAN,
-                        g_height, g_wide, part_g[i]);
+            [[unroll]] for (int i = 0; i < PER_LANE * ROWS * SPAN; i++) {
+                const int py = i / SPAN % ROWS, px = i % SPAN;
+                const bool inside = (py == 0 || y + py < height) && (px == 0 || x + px < wide);
+                fetch_g(g_start[i / (SPAN * ROWS)] + n * gt.stride_n, gt.pitch, g_channels, y + py, x + px, inside,
+                        part_g[i]);
+            }
             [[unroll]] for (int i = 2 * FETCHES * ROWS; i < WIDE * FETCHES * ROWS; i++)
                 column[i] = fetch_h(h_start[i / ROWS % FETCHES] + n * ht.stride_n, y + i % ROWS,
                                     x + i / (FETCHES * ROWS) - 1, height, wide);

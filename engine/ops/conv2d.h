@@ -20,7 +20,7 @@ VKP_MUST_USE vkp_status vkp_conv2d_direct_weight_grad(vkp_program *program, cons
 bool vkp_conv2d_lanes_weight_grad_fits(const vkp_device *device, const vkp_node *node);
 VKP_MUST_USE vkp_status vkp_conv2d_lanes_weight_grad(vkp_program *program, const vkp_node *node);
 
-/* The same after nearest upsampling by 2 or 4, kernel 3, at the low resolution. */
+/* The same after nearest upsampling by 2 to 4, kernel 3, at the low resolution. */
 bool vkp_conv2d_phases_weight_grad_fits(const vkp_device *device, const vkp_node *node);
 VKP_MUST_USE vkp_status vkp_conv2d_phases_weight_grad(vkp_program *program, const vkp_node *node);
 /* Ways with a subgroup's lanes exchanging values, each with inputs read through texel buffers or, by the name's

@@ -52,9 +52,9 @@ static double lanes_cost(const tiling *t, uint32_t lanes, const vkp_node *node, 
 
 static double phases_cost(const tiling *t, uint32_t lanes, const vkp_node *node, uint32_t *sums)
 {
-    const double planes = vkp_conv_upsample(node) == 2 ? 8.0 / 3 : 3;
+    (void)node;
     const double values = (double)t->channels * t->rows * (t->quads * 4 + 2);
-    const double fetches = t->quads * t->rows * (whole(t->channels, lanes) * 5.0 / 3 + planes * t->per_lane);
+    const double fetches = t->quads * t->rows * (whole(t->channels, lanes) * 5.0 / 3 + 3.5 * t->per_lane);
     *sums = 3 * t->channels * t->per_lane;
     return FETCH * fetches + (SHUFFLE + PRODUCT) * values;
 }
@@ -176,26 +176,30 @@ bool vkp_conv2d_phases_weight_grad_fits(const vkp_device *device, const vkp_node
     const vkp_limits *l = &device->info.limits;
     const vkp_attr *a = &node->attr;
     return l->shuffle && l->subgroup_size <= l->group_size[0] && a->stride == 1 && a->kernel == 3 && a->padding == 1 &&
-           (a->upsample == 2 || a->upsample == 4);
+           a->upsample >= 2 && a->upsample <= 4;
 }
 
-/* The planes of shaders/conv2d_class_sum.glsl: (n, co * 9, h, w) with the size of x. */
-static vkp_status class_sums(vkp_program *p, const vkp_node *node, vkp_tensor *planes)
+/* The sums of shaders/conv2d_phase_sums.glsl. */
+static vkp_status phase_sums(vkp_program *p, const vkp_node *node, vkp_tensor *sums)
 {
     const vkp_device *device = vkp_program_device(p);
     const vkp_tensor *dy = &node->d_out[VKP_CONV_Y];
     const vkp_shape x = node->in[VKP_CONV_X].shape;
-    VKP_TRY(vkp_tensor_new(p, (vkp_shape){x.n, dy->shape.c * 9, x.h, x.w}, "class sums", planes));
-    const uint32_t by_binding = vkp_pictures_per_binding(device, (const vkp_tensor *const[]){dy, planes}, 2);
+    const uint32_t pitch = vkp_pitch(x.w);
+    VKP_TRY(vkp_tensor_new_packed(p, (vkp_shape){x.n, 1, x.h, pitch * 3 * dy->shape.c}, "phase sums", sums));
+    const uint32_t by_binding = vkp_pictures_per_binding(device, (const vkp_tensor *const[]){dy, sums}, 2);
     const uint32_t chunk = least(least(by_binding, device->info.limits.group_count[2]), x.n);
     for (uint32_t n = 0; n < x.n; n += chunk) {
         const uint32_t count = least(chunk, x.n - n);
-        const vkp_tensor dys = vkp_tensor_pictures(dy, n, count), sums = vkp_tensor_pictures(planes, n, count);
+        const vkp_tensor dys = vkp_tensor_pictures(dy, n, count), part = vkp_tensor_pictures(sums, n, count);
         const bool texels = vkp_texels_fit(device, &dys, 4);
-        vkp_dispatch d = {.shader = texels ? VKP_SHADER_conv2d_class_sum_texel : VKP_SHADER_conv2d_class_sum,
-                          .groups = {vkp_groups(vkp_plane(planes) / 4, 64), dy->shape.c, count}};
-        vkp_bind_quads(device, &d, &sums, VKP_WRITE, false);
+        vkp_dispatch d = {.shader = texels ? VKP_SHADER_conv2d_phase_sums_texel : VKP_SHADER_conv2d_phase_sums,
+                          .groups = {vkp_groups((uint64_t)x.h * pitch / 4, 64), vkp_groups(dy->shape.c, 4), count},
+                          .spec = {vkp_conv_upsample(node)}, .spec_count = 1};
+        vkp_bind_quads(device, &d, &part, VKP_WRITE, false);
         vkp_bind_quads(device, &d, &dys, VKP_READ, texels);
+        const uint32_t words[] = {x.h, pitch / 4, dy->shape.c};
+        push_words(&d, words, sizeof words / sizeof *words);
         VKP_TRY(vkp_program_dispatch(p, &d));
     }
     return VKP_OK;
@@ -204,22 +208,22 @@ static vkp_status class_sums(vkp_program *p, const vkp_node *node, vkp_tensor *p
 vkp_status vkp_conv2d_phases_weight_grad(vkp_program *p, const vkp_node *node)
 {
     const vkp_device *device = vkp_program_device(p);
-    const uint32_t lanes = device->info.limits.subgroup_size, upsample = vkp_conv_upsample(node);
+    const uint32_t lanes = device->info.limits.subgroup_size;
     const vkp_shape x = node->in[VKP_CONV_X].shape;
     const tiling t = choose(device, node, phases_cost, false);
-    vkp_tensor gradient = node->d_out[VKP_CONV_Y], parts;
-    if (upsample == 4) VKP_TRY(class_sums(p, node, &gradient));
-    const division v = divide(device, node, &t, &gradient);
+    vkp_tensor sums, parts;
+    VKP_TRY(phase_sums(p, node, &sums));
+    const division v = divide(device, node, &t, &sums);
     const uint32_t pairs = x.c * node->out[VKP_CONV_Y].shape.c;
     VKP_TRY(vkp_tensor_new_packed(p, (vkp_shape){v.chunks * v.parts, 3, pairs, 3}, "partial sums", &parts));
     for (uint32_t i = 0; i < 3 * v.chunks; i++) {
         const uint32_t axis = i % 3, chunk = i / 3, n = chunk * v.pictures, count = least(v.pictures, x.n - n);
         const vkp_tensor xs = vkp_tensor_pictures(&node->in[VKP_CONV_X], n, count);
-        const vkp_tensor gs = vkp_tensor_pictures(&gradient, n, count);
+        const vkp_tensor gs = vkp_tensor_pictures(axis == 1 ? &sums : &node->d_out[VKP_CONV_Y], n, count);
         vkp_dispatch d = {
             .shader = v.texels ? VKP_SHADER_conv2d_weight_grad_phases_texel : VKP_SHADER_conv2d_weight_grad_phases,
             .groups = {v.g_blocks, v.h_blocks, v.parts},
-            .spec = {lanes, upsample, t.channels, t.per_lane, t.quads, t.rows, axis}, .spec_count = 7,
+            .spec = {lanes, vkp_conv_upsample(node), t.channels, t.per_lane, t.quads, t.rows, axis}, .spec_count = 7,
             .subgroup_size = lanes, .flop = flop(node, count) / 3};
         vkp_bind(device, &d, &parts, VKP_WRITE);
         vkp_bind_quads(device, &d, &xs, VKP_READ, v.texels);

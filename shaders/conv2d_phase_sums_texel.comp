@@ -1,3 +1,4 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "conv2d_class_sum.glsl"
+#define TEXELS
+#include "conv2d_phase_sums.glsl"

@@ -1,4 +1,3 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#define TEXELS
-#include "conv2d_class_sum.glsl"
+#include "conv2d_phase_sums.glsl"
