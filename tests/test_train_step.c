@@ -438,7 +438,7 @@ static void compare_network(session *s, const vkp_params *p, const char *network
             add_to(&f->variances, dense_compare(got, want, count, 0).mean, name, 1e-5);
         } else if (!is_cancelled(s, network, name)) {
             for (uint64_t k = 0; k < count; k++) got[k] -= first[k], want[k] -= first[k];
-            add_to(&f->updates, dense_compare(got, want, count, 0).mean, name, 0.25);
+            add_to(&f->updates, dense_compare(got, want, count, 0).mean, name, 0.1);
         }
         free(got);
         free(want);
