@@ -73,7 +73,8 @@ static uint32_t one_of(const trial *t, const char *attribute, const char *names)
     char list[64];
     uint32_t place = 0;
     snprintf(list, sizeof list, "%s", names);
-    for (char *rest = NULL, *word = strtok_r(list, " ", &rest); word; word = strtok_r(NULL, " ", &rest), place++)
+    for (char *rest = NULL, *word = strtok_r(list, " ", &rest); word;
+         word = strtok_r(NULL, " ", &rest), place++)
         if (strcmp(word, text(t, attribute)) == 0) return place;
     fail_msg("%s: unknown %s %s", t->title, attribute, text(t, attribute));
     return 0;
@@ -99,7 +100,8 @@ static named *add_tensor(trial *t, const char *name, vkp_shape shape, vkp_role r
     snprintf(n->name, sizeof n->name, "%s", name);
     const bool padded = role == VKP_ACTIVATION || role == VKP_CONSTANT;
     n->layout = padded ? vkp_tensor_activation(0, shape) : vkp_tensor_packed(0, shape);
-    assert_ok(vkp_buffer_create(test_device, vkp_extent(&n->layout) * sizeof(float), VKP_MEMORY_HOST, name, &n->buffer));
+    assert_ok(vkp_buffer_create(test_device, vkp_extent(&n->layout) * sizeof(float), VKP_MEMORY_HOST, name,
+                                &n->buffer));
     assert_ok(vkp_program_external(t->program, &n->buffer, 0, n->buffer.bytes, name, &n->layout.buffer));
     float *memory = n->buffer.mapped;
     for (uint64_t i = 0; i < n->buffer.bytes / sizeof *memory; i++) memory[i] = NAN;
@@ -108,7 +110,8 @@ static named *add_tensor(trial *t, const char *name, vkp_shape shape, vkp_role r
 }
 
 /* Channels of the file's tensor `name`, on the device from the first mention on. count 0: all. */
-static vkp_tensor channels(trial *t, const char *name, vkp_role role, bool made, uint32_t first, uint32_t count)
+static vkp_tensor channels(trial *t, const char *name, vkp_role role, bool made, uint32_t first,
+                           uint32_t count)
 {
     named *n = NULL;
     for (uint32_t i = 0; i < t->count && !n; i++)
@@ -124,7 +127,8 @@ static vkp_tensor channels(trial *t, const char *name, vkp_role role, bool made,
 }
 
 /* Input i is (channels of) `name`; its gradient is "dNAME", where the file has one and there can be one. */
-static void give_channels(trial *t, vkp_node *node, uint32_t i, const char *name, uint32_t first, uint32_t count)
+static void give_channels(trial *t, vkp_node *node, uint32_t i, const char *name, uint32_t first,
+                          uint32_t count)
 {
     const vkp_role role = node->op->in[i].role;
     char gradient[32];
@@ -134,17 +138,25 @@ static void give_channels(trial *t, vkp_node *node, uint32_t i, const char *name
         node->d_in[i] = channels(t, gradient, role, true, first, count);
 }
 
-static void take_channels(trial *t, vkp_node *node, uint32_t i, const char *name, uint32_t first, uint32_t count)
+static void take_channels(trial *t, vkp_node *node, uint32_t i, const char *name, uint32_t first,
+                          uint32_t count)
 {
     const vkp_role role = node->op->out[i].role;
     char gradient[32];
     snprintf(gradient, sizeof gradient, "d%s", name);
     node->out[i] = channels(t, name, role, true, first, count);
-    if (node->op->backward && look_up(t, gradient)) node->d_out[i] = channels(t, gradient, role, false, first, count);
+    if (node->op->backward && look_up(t, gradient))
+        node->d_out[i] = channels(t, gradient, role, false, first, count);
 }
 
-static void give(trial *t, vkp_node *node, uint32_t i, const char *name) { give_channels(t, node, i, name, 0, 0); }
-static void take(trial *t, vkp_node *node, uint32_t i, const char *name) { take_channels(t, node, i, name, 0, 0); }
+static void give(trial *t, vkp_node *node, uint32_t i, const char *name)
+{
+    give_channels(t, node, i, name, 0, 0);
+}
+static void take(trial *t, vkp_node *node, uint32_t i, const char *name)
+{
+    take_channels(t, node, i, name, 0, 0);
+}
 
 /* Writes the node down, forward and backward. */
 static void record(trial *t, const vkp_node *node)
@@ -176,14 +188,17 @@ static void compare_with_file(const trial *t, const char *name, const float *got
     worst_mean = fmax(worst_mean, e.mean);
     worst_element = fmax(worst_element, e.worst);
     if (!(e.mean <= t->tolerance && e.worst <= 8 * t->tolerance))
-        fail_msg("%s case %u: %s is off by %g, at worst %g (allowed is %g)", t->title, t->number, name, e.mean, e.worst,
-                 t->tolerance);
+        fail_msg("%s case %u: %s is off by %g, at worst %g (allowed is %g)", t->title, t->number, name,
+                 e.mean, e.worst, t->tolerance);
 }
 
 static void try_conv2d(trial *t)
 {
-    vkp_node node = {.op = &vkp_op_conv2d, .attr = {.kernel = whole(t, "kernel"), .stride = whole(t, "stride"),
-                                                    .padding = whole(t, "padding"), .upsample = whole(t, "upsample")}};
+    vkp_node node = {.op = &vkp_op_conv2d,
+                     .attr = {.kernel = whole(t, "kernel"),
+                              .stride = whole(t, "stride"),
+                              .padding = whole(t, "padding"),
+                              .upsample = whole(t, "upsample")}};
     give(t, &node, 0, "x");
     give(t, &node, 1, "weight");
     give(t, &node, 2, "bias");
@@ -191,8 +206,14 @@ static void try_conv2d(trial *t)
     record(t, &node);
 }
 
-static void try_avg_pool(trial *t) { record_simple(t, &vkp_op_avg_pool, (vkp_attr){.factor = whole(t, "kernel")}); }
-static void try_upsample(trial *t) { record_simple(t, &vkp_op_upsample, (vkp_attr){.factor = whole(t, "factor")}); }
+static void try_avg_pool(trial *t)
+{
+    record_simple(t, &vkp_op_avg_pool, (vkp_attr){.factor = whole(t, "kernel")});
+}
+static void try_upsample(trial *t)
+{
+    record_simple(t, &vkp_op_upsample, (vkp_attr){.factor = whole(t, "factor")});
+}
 
 static void try_relu(trial *t) { record_simple(t, &vkp_op_activation, (vkp_attr){.activation = VKP_RELU}); }
 static void try_tanh(trial *t) { record_simple(t, &vkp_op_activation, (vkp_attr){.activation = VKP_TANH}); }
@@ -214,8 +235,8 @@ static void try_running(trial *t, const vkp_node *norm)
         free(var);
         return;
     }
-    vkp_node node = {.op = &vkp_op_running_stats, .attr = {.momentum = (float)number(t, "momentum"),
-                                                           .scale = (float)(x.n * x.h * x.w)}};
+    vkp_node node = {.op = &vkp_op_running_stats,
+                     .attr = {.momentum = (float)number(t, "momentum"), .scale = (float)(x.n * x.h * x.w)}};
     node.in[0] = norm->out[1];
     give(t, &node, 1, "running_mean");
     give(t, &node, 2, "running_var");
@@ -249,9 +270,12 @@ static void try_norm(trial *t)
 {
     const bool batch = one_of(t, "kind", "instance batch");
     const bool training = one_of(t, "mode", "eval train");
-    vkp_node node = {.op = &vkp_op_norm, .attr = {.training = training, .per_picture = !batch,
-                                                  .activation = one_of(t, "activation", "none relu leaky_relu"),
-                                                  .slope = (float)number(t, "slope"), .eps = (float)number(t, "eps")}};
+    vkp_node node = {.op = &vkp_op_norm,
+                     .attr = {.training = training,
+                              .per_picture = !batch,
+                              .activation = one_of(t, "activation", "none relu leaky_relu"),
+                              .slope = (float)number(t, "slope"),
+                              .eps = (float)number(t, "eps")}};
     give(t, &node, 0, "x");
     if (batch) {
         give(t, &node, 1, "weight");
@@ -264,7 +288,8 @@ static void try_norm(trial *t)
     take(t, &node, 0, "y");
     const vkp_shape x = node.in[0].shape;
     if (training) t->least *= fmax(1, largest_gain(t, x, batch));
-    assert_ok(vkp_tensor_new_packed(t->program, (vkp_shape){batch ? 1 : x.n, x.c, 1, 2}, "statistics", &node.out[1]));
+    assert_ok(vkp_tensor_new_packed(t->program, (vkp_shape){batch ? 1 : x.n, x.c, 1, 2}, "statistics",
+                                    &node.out[1]));
     record(t, &node);
     if (batch) try_running(t, &node);
 }
@@ -274,7 +299,10 @@ static void try_bce_with_logits(trial *t)
     record_simple(t, &vkp_op_bce_with_logits, (vkp_attr){.scale = (float)number(t, "target")});
 }
 
-static void try_hinge(trial *t) { record_simple(t, &vkp_op_hinge, (vkp_attr){.mode = one_of(t, "mode", "g d_real d_fake")}); }
+static void try_hinge(trial *t)
+{
+    record_simple(t, &vkp_op_hinge, (vkp_attr){.mode = one_of(t, "mode", "g d_real d_fake")});
+}
 
 static void try_l1(trial *t)
 {
@@ -382,7 +410,9 @@ static void try_adam(trial *t)
 {
     const uint32_t count = shape_of(t, "weight").c, steps = whole(t, "steps");
     const vkp_shape flat = {1, 1, 1, count}, pairs = {1, 1, count, 2};
-    float *zeros = calloc(count, 2 * sizeof *zeros), *weight = values_of(t, "weight", count), hyper[VKP_ADAM_HYPER];
+    float *zeros = calloc(count, 2 * sizeof *zeros), *weight = values_of(t, "weight", count);
+    float hyper[VKP_ADAM_HYPER];
+    assert_true(zeros && weight);
     vkp_node node = {.op = &vkp_op_adam};
     node.out[VKP_ADAM_P_OUT] = add_tensor(t, "start", flat, VKP_STATE, weight)->layout;
     node.out[VKP_ADAM_STATE_OUT] = add_tensor(t, "start state", pairs, VKP_STATE, zeros)->layout;
@@ -392,11 +422,13 @@ static void try_adam(trial *t)
         char name[32];
         snprintf(name, sizeof name, "dweight%u", step - 1);
         float *gradient = values_of(t, name, count);
-        vkp_adam_hyper(number(t, "lr"), number(t, "beta1"), number(t, "beta2"), number(t, "eps"), step, hyper);
+        vkp_adam_hyper(number(t, "lr"), number(t, "beta1"), number(t, "beta2"), number(t, "eps"), step,
+                       hyper);
         node.in[VKP_ADAM_P] = node.out[VKP_ADAM_P_OUT];
         node.in[VKP_ADAM_STATE] = node.out[VKP_ADAM_STATE_OUT];
         node.in[VKP_ADAM_G] = add_tensor(t, name, flat, VKP_STATE, gradient)->layout;
-        node.in[VKP_ADAM_HYPER_IN] = add_tensor(t, "hyper", (vkp_shape){1, 1, 1, VKP_ADAM_HYPER}, VKP_STATE, hyper)->layout;
+        node.in[VKP_ADAM_HYPER_IN] =
+            add_tensor(t, "hyper", (vkp_shape){1, 1, 1, VKP_ADAM_HYPER}, VKP_STATE, hyper)->layout;
         snprintf(name, sizeof name, "weight%u", step);
         node.out[VKP_ADAM_P_OUT] = add_tensor(t, name, flat, VKP_STATE, NULL)->layout;
         node.out[VKP_ADAM_STATE_OUT] = states[step] = add_tensor(t, "state", pairs, VKP_STATE, NULL)->layout;
@@ -418,8 +450,9 @@ static void try_adam(trial *t)
     free(weight);
 }
 
-/* Errors are multiples of the tensor's own size, but not of less than `least`: gradients that cancel to almost
- * nothing (a norm over two values) keep the rounding of what they are made of, times what the norm scales by. */
+/* Errors are multiples of the tensor's own size, but not of less than `least`: gradients that cancel to
+ * almost nothing (a norm over two values) keep the rounding of what they are made of, times what the norm
+ * scales by. */
 static const struct entry {
     const char *file;
     void (*write)(trial *t);
@@ -446,7 +479,12 @@ enum { ENTRIES = sizeof entries / sizeof *entries };
 
 static void try_case(const struct entry *e, const vkp_safetensors *file, uint32_t k, bool *seen)
 {
-    trial t = {.title = e->file, .file = file, .seen = seen, .number = k, .tolerance = e->tolerance, .least = e->least};
+    trial t = {.title = e->file,
+               .file = file,
+               .seen = seen,
+               .number = k,
+               .tolerance = e->tolerance,
+               .least = e->least};
     assert_ok(vkp_program_create(test_device, &t.program));
     e->write(&t);
     if (!e->runs) run(&t);
@@ -470,8 +508,8 @@ static void check_file(void **state)
     for (uint32_t k = 0; k < strtoul(cases, NULL, 10); k++) try_case(e, file, k, seen);
     for (size_t i = 0; i < count; i++)
         if (!seen[i]) fail_msg("%s: nobody looked at %s", e->file, list[i].name);
-    print_message("%s: %s cases, %zu tensors, off by at most %.1e, an element by %.1e\n", e->file, cases, count, worst_mean,
-                  worst_element);
+    print_message("%s: %s cases, %zu tensors, off by at most %.1e, an element by %.1e\n", e->file, cases,
+                  count, worst_mean, worst_element);
     vkp_safetensors_free(file);
 }
 
@@ -484,7 +522,8 @@ static void every_file_has_its_test(void **state)
         const char *dot = strrchr(d->d_name, '.');
         bool known = d->d_name[0] == '.';
         for (int i = 0; i < ENTRIES && !known; i++)
-            known = dot && strcmp(dot, ".safetensors") == 0 && strlen(entries[i].file) == (size_t)(dot - d->d_name) &&
+            known = dot && strcmp(dot, ".safetensors") == 0 &&
+                    strlen(entries[i].file) == (size_t)(dot - d->d_name) &&
                     strncmp(entries[i].file, d->d_name, strlen(entries[i].file)) == 0;
         if (!known) fail_msg("no test reads %s", d->d_name);
     }
@@ -496,5 +535,6 @@ int main(void)
     struct CMUnitTest tests[ENTRIES + 1] = {cmocka_unit_test(every_file_has_its_test)};
     for (int i = 0; i < ENTRIES; i++)
         tests[i + 1] = (struct CMUnitTest){entries[i].file, check_file, NULL, NULL, (void *)&entries[i]};
-    return _cmocka_run_group_tests("operations against PyTorch", tests, ENTRIES + 1, open_test_device, close_test_device);
+    return _cmocka_run_group_tests("operations against PyTorch", tests, ENTRIES + 1, open_test_device,
+                                   close_test_device);
 }

@@ -1,6 +1,6 @@
-/* The training step against PyTorch, for one preset: `test_train_step PRESET FOLDER`, where FOLDER/PRESET holds
- * what tests/reference/make_steps.py writes at the preset's own learning rate and FOLDER/PRESET-slow the same
- * at 1e-6.
+/* The training step against PyTorch, for one preset: `test_train_step PRESET FOLDER`, where FOLDER/PRESET
+ * holds what tests/reference/make_steps.py writes at the preset's own learning rate and FOLDER/PRESET-slow
+ * the same at 1e-6.
  *
  * At the preset's rate only the first steps can be held tightly: Adam begins with steps of the whole rate in
  * the sign of a gradient that may be next to zero. The slow run holds all steps (see make_steps.py). */
@@ -77,8 +77,8 @@ static void open_session(session *s, const char *suffix)
     assert_ok(vkp_params_load(&s->model.generator, path_in(s, "generator.safetensors")));
     assert_ok(vkp_params_load(&s->model.discriminator, path_in(s, "discriminator.safetensors")));
     s->pictures = batch_make(n, size, size);
-    assert_ok(vkp_step_create(test_device, &s->config, &s->model, n, size, size, &s->pictures.buffer, &s->arena, true,
-                              &s->step));
+    assert_ok(vkp_step_create(test_device, &s->config, &s->model, n, size, size, &s->pictures.buffer,
+                              &s->arena, true, &s->step));
 }
 
 static void close_session(session *s)
@@ -105,12 +105,16 @@ static double train(session *s, uint32_t number, const cJSON *row, vkp_losses *l
 {
     load_pictures(s, number);
     const uint32_t every = s->config.d_every;
-    const vkp_step_inputs inputs = {.valid = s->valid, .lr = expected_number(row, "lr"), .first_of_d = number % every == 0,
+    const vkp_step_inputs inputs = {.valid = s->valid,
+                                    .lr = expected_number(row, "lr"),
+                                    .first_of_d = number % every == 0,
                                     .update_d = number % every == every - 1};
     assert_ok(vkp_step_submit(s->step, &inputs));
     assert_ok(vkp_step_finish(s->step, losses, s->psnr));
-    const struct { const char *key; double got; } list[] = {
-        {"d_adv", losses->d_adv}, {"g_adv", losses->g_adv}, {"g_l1", losses->g_l1}};
+    const struct {
+        const char *key;
+        double got;
+    } list[] = {{"d_adv", losses->d_adv}, {"g_adv", losses->g_adv}, {"g_l1", losses->g_l1}};
     double off = 0;
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         off = fmax(off, fabs(list[i].got / expected_number(row, list[i].key) - 1));
@@ -118,10 +122,18 @@ static double train(session *s, uint32_t number, const cJSON *row, vkp_losses *l
 }
 
 /* Names: PyTorch's capture calls the layers of a block by kind; vkpix by their place in the Sequential. */
-static const struct { const char *block, *layers; } blocks[] = {
-    {"enc1", "conv norm out"},      {"enc2", "pool conv norm out"}, {"enc3", "pool conv norm out"},
-    {"enc4", "pool conv norm out"}, {"dec1", "up conv norm out"},   {"dec2", "up conv norm out"},
-    {"dec3", "up conv norm out"},   {"dec4", "conv out"},           {"conv1", "conv norm out"},
+static const struct {
+    const char *block, *layers;
+} blocks[] = {
+    {"enc1", "conv norm out"},
+    {"enc2", "pool conv norm out"},
+    {"enc3", "pool conv norm out"},
+    {"enc4", "pool conv norm out"},
+    {"dec1", "up conv norm out"},
+    {"dec2", "up conv norm out"},
+    {"dec3", "up conv norm out"},
+    {"dec4", "conv out"},
+    {"conv1", "conv norm out"},
     {"conv2", "pool conv act conv_2 out"},
     {"conv3", "pool conv norm act conv_2 norm_2 out"},
     {"conv4", "pool conv norm act conv_2 norm_2 out"},
@@ -142,7 +154,8 @@ static void layer_name(const char *torch, char name[48])
         char layers[64];
         unsigned index = 0;
         snprintf(layers, sizeof layers, "%s", blocks[i].layers);
-        for (char *rest = NULL, *word = strtok_r(layers, " ", &rest); word; word = strtok_r(NULL, " ", &rest), index++) {
+        for (char *rest = NULL, *word = strtok_r(layers, " ", &rest); word;
+             word = strtok_r(NULL, " ", &rest), index++) {
             if (strcmp(word, layer + 1) != 0) continue;
             snprintf(name, 48, "%.*s.%u", (int)(layer - torch), torch, index);
             if (is_fused(word)) *name = 0;
@@ -154,10 +167,15 @@ static void layer_name(const char *torch, char name[48])
 
 static void graph_name(const char *torch, char name[48])
 {
-    static const struct { const char *torch, *name; } others[] = {
-        {"gray", "gray"}, {"crcb", "gray.crcb"},   {"rgb", "batch"},
-        {"fake", "G.dec4.1"}, {"fake_rgb", "fake_rgb"}, {"D.fake.out_patch", "D.fake.out_patch"},
-        {"D.real.out_patch", "D.real.out_patch"}};
+    static const struct {
+        const char *torch, *name;
+    } others[] = {{"gray", "gray"},
+                  {"crcb", "gray.crcb"},
+                  {"rgb", "batch"},
+                  {"fake", "G.dec4.1"},
+                  {"fake_rgb", "fake_rgb"},
+                  {"D.fake.out_patch", "D.fake.out_patch"},
+                  {"D.real.out_patch", "D.real.out_patch"}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(torch, others[i].torch) == 0) {
             snprintf(name, 48, "%s", others[i].name);
@@ -202,7 +220,7 @@ typedef struct comparison {
     unsigned fused, flipped;
 } comparison;
 
-/* One flipped value in D's first block changes the gradient there by 4e-3 (L2), and instance norm spreads it. */
+/* One flipped value in D's first block changes the gradient there by 4e-3 (L2); instance norm spreads it. */
 static double gradient_limit(const comparison *c) { return c->flipped ? 2e-2 : 1e-4; }
 
 static bool is_cancelled(const session *s, const char *network, const char *parameter)
@@ -230,8 +248,8 @@ static float *read_gradient(const vkp_params *p, const char *name, uint64_t *cou
     return NULL;
 }
 
-/* "grad.G.enc1.0.weight". A bias that a norm cancels has no gradient but noise, which must be small beside the
- * gradient of its convolution's weights. */
+/* "grad.G.enc1.0.weight". A bias that a norm cancels has no gradient but noise, which must be small beside
+ * the gradient of its convolution's weights. */
 static void compare_parameter(comparison *c, const char *torch)
 {
     const bool is_g = torch[5] == 'G';
@@ -276,12 +294,13 @@ static unsigned count_flipped(const char *torch, const float *got, const float *
     for (uint64_t i = 0; i < count; i++) {
         if ((got[i] > 0) == (want[i] > 0)) continue;
         flipped++;
-        if (!(fabs((double)want[i]) <= 1e-5 * sqrt(power))) fail_msg("%s has the sign wrong of %g", torch, (double)want[i]);
+        if (!(fabs((double)want[i]) <= 1e-5 * sqrt(power)))
+            fail_msg("%s has the sign wrong of %g", torch, (double)want[i]);
     }
     return flipped;
 }
 
-/* "G.enc1.out", its gradient "grad.G.enc1.out", or "g_step.grad.D.fake.conv1.out": what G's loss has there. */
+/* "G.enc1.out", its gradient "grad.G.enc1.out", or, by G's loss, "g_step.grad.D.fake.conv1.out". */
 static void compare_layer(comparison *c, const char *torch)
 {
     const bool gradient = is_gradient(torch), in_g_step = strncmp(torch, G_STEP, strlen(G_STEP)) == 0;
@@ -320,15 +339,19 @@ static unsigned trained_tensors(const vkp_params *p)
 static void compare_figures(const session *s, const vkp_safetensors *file, const vkp_losses *losses)
 {
     const uint64_t n = s->config.batch, plane = (uint64_t)s->config.size * s->config.size;
-    float *fake = dense_from_file(file, "fake", 2 * n * plane), *crcb = dense_from_file(file, "crcb", 2 * n * plane);
-    float *fake_rgb = dense_from_file(file, "fake_rgb", 3 * n * plane), *rgb = dense_from_file(file, "rgb", 3 * n * plane);
+    float *fake = dense_from_file(file, "fake", 2 * n * plane),
+          *crcb = dense_from_file(file, "crcb", 2 * n * plane);
+    float *fake_rgb = dense_from_file(file, "fake_rgb", 3 * n * plane),
+          *rgb = dense_from_file(file, "rgb", 3 * n * plane);
     double l1 = 0;
-    for (uint64_t i = 0; i < 2 * n * plane; i++) l1 += fabs((double)fake[i] - (double)crcb[i]) / (double)(2 * n * plane);
+    for (uint64_t i = 0; i < 2 * n * plane; i++)
+        l1 += fabs((double)fake[i] - (double)crcb[i]) / (double)(2 * n * plane);
     assert_true(fabs(losses->l1_crcb / l1 - 1) < 1e-5);
     for (uint64_t i = 0; i < n; i++) {
         double error = 0;
         for (uint64_t k = 3 * i * plane; k < 3 * (i + 1) * plane; k++)
-            error += pow(255 * (fmin(fmax((double)fake_rgb[k], 0), 1) - (double)rgb[k]), 2) / (double)(3 * plane);
+            error +=
+                pow(255 * (fmin(fmax((double)fake_rgb[k], 0), 1) - (double)rgb[k]), 2) / (double)(3 * plane);
         assert_true(fabs(s->psnr[i] - 10 * log10(255.0 * 255.0 / error)) < 1e-4);
     }
     free(fake);
@@ -428,11 +451,13 @@ static void compare_network(session *s, const vkp_params *p, const char *network
         float *got = malloc(count * sizeof *got), *want = dense_from_file(after, name, count);
         float *first = dense_from_file(before, name, count);
         assert_non_null(got);
-        assert_ok(vkp_buffer_read(test_device, &p->values, p->list[i].offset * sizeof *got, got, count * sizeof *got));
+        assert_ok(vkp_buffer_read(test_device, &p->values, p->list[i].offset * sizeof *got, got,
+                                  count * sizeof *got));
         if (ends_with(name, ".running_mean")) {
             /* A cancelled bias walks at random by `reach` and takes the mean with it. */
             double off = 0;
-            for (uint64_t k = 0; k < count; k++) off = fmax(off, fabs((double)got[k] - (double)want[k]) / reach);
+            for (uint64_t k = 0; k < count; k++)
+                off = fmax(off, fabs((double)got[k] - (double)want[k]) / reach);
             add_to(&f->means, off, name, 2);
         } else if (ends_with(name, ".running_var")) {
             add_to(&f->variances, dense_compare(got, want, count, 0).mean, name, 1e-5);
@@ -464,17 +489,19 @@ static void compare_evaluation(session *s)
     const uint64_t plane = (uint64_t)size * size;
     float *crcb = malloc(2 * n * plane * sizeof *crcb), *rgb = malloc(3 * n * plane * sizeof *rgb);
     assert_true(crcb && rgb);
-    assert_ok(vkp_evaluation_create(test_device, &s->config, &s->model.generator, n, size, size, &s->pictures.buffer,
-                                    &s->arena, &e));
+    assert_ok(vkp_evaluation_create(test_device, &s->config, &s->model.generator, n, size, size,
+                                    &s->pictures.buffer, &s->arena, &e));
     load_pictures(s, 0);
     assert_ok(vkp_evaluation_run(e, s->valid, NULL, s->psnr, crcb, rgb));
     float *want_crcb = dense_from_file(file, "eval.fake", 2 * n * plane);
-    float *want_rgb = dense_from_file(file, "eval.fake_rgb", 3 * n * plane), *want_psnr = dense_from_file(file, "eval.psnr", n);
+    float *want_rgb = dense_from_file(file, "eval.fake_rgb", 3 * n * plane),
+          *want_psnr = dense_from_file(file, "eval.psnr", n);
     const double off_crcb = dense_compare(crcb, want_crcb, 2 * n * plane, 0).mean;
     const double off_rgb = dense_compare(rgb, want_rgb, 3 * n * plane, 0).mean;
     double off_psnr = 0;
     for (uint32_t i = 0; i < n; i++) off_psnr = fmax(off_psnr, fabs(s->psnr[i] - (double)want_psnr[i]));
-    print_message("%s: evaluation off by %.1e dB, CrCb %.1e, RGB %.1e\n", preset, off_psnr, off_crcb, off_rgb);
+    print_message("%s: evaluation off by %.1e dB, CrCb %.1e, RGB %.1e\n", preset, off_psnr, off_crcb,
+                  off_rgb);
     assert_true(off_psnr <= 5e-4);
     assert_true(off_crcb <= 2e-4);
     assert_true(off_rgb <= 2e-5);
@@ -520,5 +547,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(losses_at_the_presets_rate),
         cmocka_unit_test(ten_slow_steps),
     };
-    return cmocka_run_group_tests_name("training step against PyTorch", tests, open_test_device, close_test_device);
+    return cmocka_run_group_tests_name("training step against PyTorch", tests, open_test_device,
+                                       close_test_device);
 }

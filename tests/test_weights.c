@@ -1,6 +1,7 @@
-/* Weights from PyTorch and to it: `test_weights FOLDER OUT`. FOLDER is what tests/reference/make_steps.py wrote
- * for train01: its trained generator must colour a picture here as it did there. To OUT go weights of vkpix's own,
- * trained for a step, with a picture and what they make of it, for tests/reference/check_weights.py to load. */
+/* Weights from PyTorch and to it: `test_weights FOLDER OUT`. FOLDER is what tests/reference/make_steps.py
+ * wrote for train01: its trained generator must colour a picture here as it did there. To OUT go weights of
+ * vkpix's own, trained for a step, with a picture and what they make of it, for
+ * tests/reference/check_weights.py to load. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +33,8 @@ static float *colour(const vkp_config *config, const vkp_params *generator, cons
     float *rgb = malloc(vkp_shape_count(s) * sizeof *rgb);
     assert_true(valid && rgb);
     for (uint32_t i = 0; i < s.n; i++) valid[i] = (vkp_rect){0, 0, (int)s.w, (int)s.h};
-    assert_ok(vkp_evaluation_create(test_device, config, generator, s.n, s.h, s.w, &pictures->buffer, &arena, &e));
+    assert_ok(
+        vkp_evaluation_create(test_device, config, generator, s.n, s.h, s.w, &pictures->buffer, &arena, &e));
     assert_ok(vkp_evaluation_run(e, valid, NULL, NULL, NULL, rgb));
     vkp_evaluation_destroy(e);
     vkp_arena_destroy(test_device, &arena);
@@ -115,7 +117,8 @@ static void train_a_step(const vkp_config *config, vkp_model *model, const batch
     const vkp_rect valid[2] = {{0, 0, (int)s.w, (int)s.h}, {0, 0, (int)s.w, (int)s.h}};
     const vkp_step_inputs inputs = {.valid = valid, .lr = 1e-3, .first_of_d = true, .update_d = true};
     assert_int_equal(s.n, 2);
-    assert_ok(vkp_step_create(test_device, config, model, s.n, s.h, s.w, &pictures->buffer, &arena, false, &step));
+    assert_ok(
+        vkp_step_create(test_device, config, model, s.n, s.h, s.w, &pictures->buffer, &arena, false, &step));
     assert_ok(vkp_step_submit(step, &inputs));
     assert_ok(vkp_step_finish(step, &losses, psnr));
     vkp_step_destroy(step);

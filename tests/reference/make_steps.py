@@ -62,8 +62,8 @@ import networks
 import pictures
 import safetensors_io
 
-# Small, but with enough values a channel before every norm; 112 leaves odd sizes to the pools. Four values (80)
-# are too few for instance norm: where they are nearly equal it turns the last place into digits of the loss.
+# Small, but with enough values a channel before every norm; 112 leaves odd sizes to the pools. Four values
+# (size 80) are too few for instance norm: where they are nearly equal it makes digits of the last place.
 SIZES = {"train01": (64, 2), "train02": (112, 2), "train03": (128, 2), "train04": (128, 2)}
 
 

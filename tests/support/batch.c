@@ -9,7 +9,8 @@
 batch batch_make(uint32_t n, uint32_t h, uint32_t w)
 {
     batch b = {.layout = vkp_tensor_activation(0, (vkp_shape){n, 3, h, w})};
-    assert_ok(vkp_buffer_create(test_device, vkp_extent(&b.layout) * sizeof(float), VKP_MEMORY_HOST, "pictures", &b.buffer));
+    assert_ok(vkp_buffer_create(test_device, vkp_extent(&b.layout) * sizeof(float), VKP_MEMORY_HOST,
+                                "pictures", &b.buffer));
     return b;
 }
 

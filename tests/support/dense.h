@@ -19,7 +19,7 @@ float *dense_read(vkp_program *program, const vkp_tensor *tensor);
 void dense_spread(const vkp_tensor *tensor, const float *dense, float *memory);
 
 /* How far `got` is from `want`: the root mean square of the difference, and the largest difference, both as
- * multiples of the root mean square of `want` or of `least`, if that is more. NaN where `got` is not finite. */
+ * multiples of the root mean square of `want`, or of `least` if that is more. NaN unless all is finite. */
 typedef struct dense_error {
     double mean, worst;
 } dense_error;
