@@ -1,4 +1,4 @@
-# Compiles every shaders/*.comp to SPIR-V (Vulkan 1.1), validates and optimizes it, and embeds the result.
+# Compiles every shaders/*.comp to SPIR-V (Vulkan 1.1), validates it, and embeds the result.
 # The generated shaders.h holds an enum with one VKP_SHADER_<file name> each; shaders.c the words.
 function(vkpix_embed_shaders target)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/shaders/*.comp)
@@ -12,7 +12,7 @@ function(vkpix_embed_shaders target)
     list(APPEND names ${name})
     list(APPEND words ${out}/${name}.inc)
     add_custom_command(OUTPUT ${out}/${name}.inc
-      COMMAND ${CMAKE_COMMAND} -DGLSLANG=${GLSLANG} -DSPIRV_VAL=${SPIRV_VAL} -DSPIRV_OPT=${SPIRV_OPT}
+      COMMAND ${CMAKE_COMMAND} -DGLSLANG=${GLSLANG} -DSPIRV_VAL=${SPIRV_VAL}
               -DSOURCE=${source} -DOUT=${out}/${name} -P ${CMAKE_SOURCE_DIR}/shaders/compile.cmake
       DEPENDS ${source} ${includes} ${CMAKE_SOURCE_DIR}/shaders/compile.cmake
       COMMENT "Shader ${name}" VERBATIM)
