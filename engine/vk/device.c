@@ -331,7 +331,7 @@ static vkp_status make_device(vkp_device *d)
     if (d->info.limits.subgroup_size) {
         VkPhysicalDeviceFeatures2 asked = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &control};
         vkGetPhysicalDeviceFeatures2(d->physical, &asked);
-        control.computeFullSubgroups = VK_FALSE;
+        d->full_subgroups = control.computeFullSubgroups;
         d->subgroup_control = control.subgroupSizeControl;
         if (!d->subgroup_control) d->info.limits.subgroup_size = 0, d->info.limits.shuffle = false;
     }

@@ -59,6 +59,7 @@ typedef struct vkp_device {
     VkDebugUtilsMessengerEXT messenger;
     bool debug_names;            /* objects are named: the validation layer is on */
     bool subgroup_control;       /* pipelines may demand a subgroup size */
+    bool full_subgroups;         /* and that every subgroup has all its lanes */
     unsigned messages;           /* warnings and errors of the validation layer so far */
     uint64_t dispatches;         /* dispatches submitted so far */
     uint64_t allocated, peak;    /* bytes of device memory now and at most */

@@ -15,25 +15,20 @@ static int find_type(const vkp_device *d, uint32_t allowed, VkMemoryPropertyFlag
     return -1;
 }
 
-/* Device memory that the host sees too (shared memory, resizable BAR) comes first: it needs no staging. */
+/* Where host and device share memory, tensors are mapped and need no staging. A discrete device's memory is
+ * not, even where the host could see it: reading through that window is slower than copying out. */
 static int choose_type(const vkp_device *d, uint32_t allowed, vkp_memory_kind kind)
 {
     const VkMemoryPropertyFlags local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
     const VkMemoryPropertyFlags host =
         VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+    const bool discrete = d->info.type == VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
     const VkMemoryPropertyFlags order[2][3] = {
-        [VKP_MEMORY_DEVICE] = {local | host, local, 0},
+        [VKP_MEMORY_DEVICE] = {discrete ? local : local | host, local, 0},
         [VKP_MEMORY_HOST] = {host | VK_MEMORY_PROPERTY_HOST_CACHED_BIT, host, host},
     };
     for (int i = 0; i < 3; i++) {
         const int type = find_type(d, allowed, order[kind][i]);
-        /* A small window onto discrete memory (without resizable BAR) is no place for tensors. */
-        if (type >= 0 && kind == VKP_MEMORY_DEVICE && i == 0) {
-            const uint32_t heap = d->memory.memoryTypes[type].heapIndex;
-            if (d->info.type == VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU &&
-                d->memory.memoryHeaps[heap].size <= (256u << 20))
-                continue;
-        }
         if (type >= 0) return type;
     }
     return -1;

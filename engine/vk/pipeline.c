@@ -174,6 +174,9 @@ static VkResult make_handle(vkp_device *d, VkShaderModule module, vkp_pipeline *
         .flags = VK_PIPELINE_CREATE_DISPATCH_BASE,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                   .pNext = p->key.subgroup_size && d->subgroup_control ? &lanes : NULL,
+                  .flags = p->key.subgroup_size && d->full_subgroups
+                               ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT_EXT
+                               : 0,
                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                   .module = module,
                   .pName = "main",
