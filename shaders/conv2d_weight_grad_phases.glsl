@@ -4,9 +4,9 @@
 // others only this one, so
 //   dw1 = sum T[y] x[y],  dw0 = dw1 + sum F[y] (x[y-1] - x[y]),  dw2 = dw1 + sum L[y] (x[y+1] - x[y]):
 // three products, nine for both axes, instead of one for each output and tap. A group takes one of F, T, L
-// for the rows (AXIS 0, 1, 2) and all three for the columns. For T the rows arrive summed (conv2d_phase_sums).
-// Lanes, channels and partial results are like those of conv2d_weight_grad_lanes.glsl; a row of weights is put
-// together from T and F or L by conv2d_weight_grad_phases_sum.
+// for the rows (AXIS 0, 1, 2) and all three for the columns. For T the rows arrive summed
+// (conv2d_phase_sums). Lanes, channels and partial results are like those of conv2d_weight_grad_lanes.glsl;
+// a row of weights is put together from T and F or L by conv2d_weight_grad_phases_sum.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_basic : require
@@ -102,8 +102,8 @@ void main()
             [[unroll]] for (int i = 0; i < PER_LANE * ROWS * SPAN; i++) {
                 const int py = i / SPAN % ROWS, px = i % SPAN;
                 const bool inside = (py == 0 || y + py < height) && (px == 0 || x + px < wide);
-                fetch_g(g_start[i / (SPAN * ROWS)] + n * gt.stride_n, gt.pitch, g_channels, y + py, x + px, inside,
-                        part_g[i]);
+                fetch_g(g_start[i / (SPAN * ROWS)] + n * gt.stride_n, gt.pitch, g_channels, y + py, x + px,
+                        inside, part_g[i]);
             }
             [[unroll]] for (int i = 2 * FETCHES * ROWS; i < WIDE * FETCHES * ROWS; i++)
                 column[i] = fetch_h(h_start[i / ROWS % FETCHES] + n * ht.stride_n, y + i % ROWS,
@@ -111,7 +111,8 @@ void main()
             float v[CHANNELS * ROWS * ACROSS];
             [[unroll]] for (int i = 0; i < CHANNELS * ROWS * ACROSS; i++) {
                 const int px = i % ACROSS + 3, t = i / ACROSS / ROWS, line = i / ACROSS % ROWS;
-                v[i] = subgroupShuffle(column[(px / 4 * FETCHES + t / LANES) * ROWS + line][px % 4], t % LANES);
+                const int fetch = (px / 4 * FETCHES + t / LANES) * ROWS + line;
+                v[i] = subgroupShuffle(column[fetch][px % 4], t % LANES);
             }
             float step[CHANNELS * ROWS * ACROSS]; // to the next pixel
             [[unroll]] for (int i = 0; i < CHANNELS * ROWS * ACROSS; i++)
@@ -119,13 +120,15 @@ void main()
             [[unroll]] for (int c = 0; c < PER_LANE; c++)
                 [[unroll]] for (int a = 0; a < CHANNELS; a++)
                     [[unroll]] for (int i = 0; i < ROWS * SPAN * 4; i++) {
-                        const int py = i / (SPAN * 4), px = i % (SPAN * 4), q = (c * ROWS + py) * SPAN + px / 4;
+                        const int py = i / (SPAN * 4), px = i % (SPAN * 4);
+                        const int q = (c * ROWS + py) * SPAN + px / 4;
                         const int k = (a * ROWS + py) * ACROSS + px, s = a * 3 * PER_LANE + c;
                         sum[s] += step[k] * part_g[q][0][px % 4];
                         sum[s + PER_LANE] += v[k + 1] * part_g[q][1][px % 4];
                         sum[s + 2 * PER_LANE] += step[k + 1] * part_g[q][2][px % 4];
                     }
-            [[unroll]] for (int i = 0; i < 2 * FETCHES * ROWS; i++) column[i] = column[i + SPAN * FETCHES * ROWS];
+            [[unroll]] for (int i = 0; i < 2 * FETCHES * ROWS; i++)
+                column[i] = column[i + SPAN * FETCHES * ROWS];
         }
     }
 

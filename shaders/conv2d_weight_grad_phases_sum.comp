@@ -1,7 +1,7 @@
 #version 450
 // Adds the partial results of conv2d_weight_grad_phases in their order and puts the weights together: T of
-// the rows belongs to all three rows of weights, F to the first, L to the last. An invocation makes a column of
-// three weights.
+// the rows belongs to all three rows of weights, F to the first, L to the last. An invocation makes a column
+// of three weights.
 #extension GL_GOOGLE_include_directive : require
 #include "tensor.glsl"
 layout(local_size_x = 64) in;

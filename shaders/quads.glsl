@@ -8,7 +8,8 @@
 #define QUADS(place, name) layout(binding = place) uniform samplerBuffer name
 #define quad(name, i) texelFetch(name, int(i))
 #else
-#define QUADS(place, name) layout(std430, binding = place) readonly buffer name##_block { vec4 values[]; } name
+#define QUADS(place, name) \
+    layout(std430, binding = place) readonly buffer name##_block { vec4 values[]; } name
 #define quad(name, i) name.values[i]
 #endif
 #endif

@@ -47,6 +47,8 @@ static const vkp_variant input_grad_variants[] = {
 static const vkp_variant weight_grad_variants[] = {
     {"lanes", vkp_conv2d_lanes_weight_grad_fits, vkp_conv2d_lanes_weight_grad},
     {"phases", vkp_conv2d_phases_weight_grad_fits, vkp_conv2d_phases_weight_grad},
+    {"lanes_storage", vkp_conv2d_lanes_weight_grad_storage_fits, vkp_conv2d_lanes_weight_grad_storage},
+    {"phases_storage", vkp_conv2d_phases_weight_grad_storage_fits, vkp_conv2d_phases_weight_grad_storage},
     {"direct", always, vkp_conv2d_direct_weight_grad},
 };
 #define COUNT(list) (sizeof(list) / sizeof *(list))

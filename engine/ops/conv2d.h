@@ -16,13 +16,6 @@ VKP_MUST_USE vkp_status vkp_conv2d_direct_forward(vkp_program *program, const vk
 VKP_MUST_USE vkp_status vkp_conv2d_direct_input_grad(vkp_program *program, const vkp_node *node);
 VKP_MUST_USE vkp_status vkp_conv2d_direct_weight_grad(vkp_program *program, const vkp_node *node);
 
-/* The weight gradient of stride 1, "same" padding and kernel 1, 3 or 5, by subgroups whose lanes hold channels. */
-bool vkp_conv2d_lanes_weight_grad_fits(const vkp_device *device, const vkp_node *node);
-VKP_MUST_USE vkp_status vkp_conv2d_lanes_weight_grad(vkp_program *program, const vkp_node *node);
-
-/* The same after nearest upsampling by 2 to 4, kernel 3, at the low resolution. */
-bool vkp_conv2d_phases_weight_grad_fits(const vkp_device *device, const vkp_node *node);
-VKP_MUST_USE vkp_status vkp_conv2d_phases_weight_grad(vkp_program *program, const vkp_node *node);
 /* Ways with a subgroup's lanes exchanging values, each with inputs read through texel buffers or, by the name's
  * `storage`, storage buffers. `fits` tells where they may be recorded. */
 #define VKP_CONV_FORM(name)                                                                  \
@@ -40,5 +33,11 @@ VKP_CONV_FORMS(phases_input_grad)
 /* Lanes are pixels; as lanes, for up to 4 output channels (of the gradient: input channels). */
 VKP_CONV_FORMS(thin_forward)
 VKP_CONV_FORMS(thin_input_grad)
+
+/* Weight gradients: partial results by subgroups whose lanes hold channels of one operand, then their sum.
+ * lanes for stride 1 and half an odd kernel up to 5 as padding; phases for kernel 3 after nearest upsampling by
+ * 2 to 4, at the low resolution, with nine products for a pixel of the input and a pair of channels. */
+VKP_CONV_FORMS(lanes_weight_grad)
+VKP_CONV_FORMS(phases_weight_grad)
 
 #endif

@@ -18,7 +18,6 @@ typedef struct division {
     uint32_t tile_rows;          /* of a picture */
     uint32_t pictures, chunks;   /* of a chunk; in all */
     uint32_t parts, rows_a_part; /* of a chunk; rows of tiles */
-    bool texels;
 } division;
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
@@ -28,9 +27,9 @@ static uint32_t whole(uint32_t items, uint32_t size) { return (items + size - 1)
  * lane, for a shuffle, for a multiplication with its addition, to take up and put down a sum for a tile. */
 static const double FETCH = 50, SHUFFLE = 1, PRODUCT = 0.5, SUM = 1;
 
-/* Sums that an invocation keeps: a GPU has registers for few beside a tile's values; on a CPU most of them lie
- * on the stack and have to stay in the nearest cache. Products of a tile: they are unrolled, and the code has
- * to stay in that cache too. */
+/* Sums that an invocation keeps: a GPU has registers for few beside a tile's values; on a CPU most of them
+ * lie on the stack and have to stay in the nearest cache. Products of a tile: they are unrolled, and the code
+ * has to stay in that cache too. */
 static uint32_t most_sums(const vkp_device *device)
 {
     return device->info.type == VK_PHYSICAL_DEVICE_TYPE_CPU ? 224 : 64;
@@ -77,15 +76,19 @@ static tiling choose(const vkp_device *device, const vkp_node *node, tile_cost *
     tiling best = {0};
     double lowest = 0;
     for (uint32_t i = 0; i < 2 * 16 * 8 * 5 * 4; i++) {
-        const tiling t = {.swapped = i % 2, .channels = 1 + i / 2 % 16, .per_lane = 1 + i / 32 % 8,
-                          .quads = 1 + i / 256 % 5, .rows = 1 + i / 1280};
+        const tiling t = {.swapped = i % 2,
+                          .channels = 1 + i / 2 % 16,
+                          .per_lane = 1 + i / 32 % 8,
+                          .quads = 1 + i / 256 % 5,
+                          .rows = 1 + i / 1280};
         uint32_t sums;
         double cycles = cost(&t, lanes, node, &sums);
         const uint32_t products = sums * t.rows * t.quads * 4;
         if (sums > most_sums(device) || products > MOST_PRODUCTS || (t.swapped && !may_swap)) continue;
         cycles += PRODUCT * products + SUM * sums;
         cycles *= (double)whole(vkp_pitch(x.w) / 4, t.quads) * whole(x.h, t.rows);
-        cycles *= (double)whole(g_channels(&t, node), lanes * t.per_lane) * whole(h_channels(&t, node), t.channels);
+        cycles *= whole(g_channels(&t, node), lanes * t.per_lane);
+        cycles *= whole(h_channels(&t, node), t.channels);
         if (lowest > 0 && cycles >= lowest) continue;
         lowest = cycles;
         best = t;
@@ -93,33 +96,30 @@ static tiling choose(const vkp_device *device, const vkp_node *node, tile_cost *
     return best;
 }
 
-/* `gradient` is that of the output as the shader reads it. */
-static division divide(const vkp_device *device, const vkp_node *node, const tiling *t, const vkp_tensor *gradient)
+static uint64_t weights(const vkp_node *node) { return vkp_shape_count(node->in[VKP_CONV_WEIGHT].shape); }
+
+/* `sums` is bound beside or instead of the output's gradient; NULL: nothing is. */
+static division divide(const vkp_device *device, const vkp_node *node, const tiling *t,
+                       const vkp_tensor *sums)
 {
     const vkp_tensor *x = &node->in[VKP_CONV_X];
     const uint32_t lanes = device->info.limits.subgroup_size;
     division d = {.g_blocks = whole(g_channels(t, node), lanes * t->per_lane),
                   .h_blocks = whole(h_channels(t, node), t->channels),
                   .tile_rows = whole(x->shape.h, t->rows)};
-    d.pictures = least(vkp_pictures_per_binding(device, (const vkp_tensor *const[]){x, gradient}, 2), x->shape.n);
+    const vkp_tensor *const bound[] = {x, &node->d_out[VKP_CONV_Y], sums};
+    d.pictures = least(vkp_pictures_per_binding(device, bound, 3), x->shape.n);
     d.chunks = whole(x->shape.n, d.pictures);
-    /* Groups enough to fill the device, and no more partial results than that takes. */
+    /* Groups enough to fill the device, but no more partial results than that takes, nor than fit a binding
+     * (or 32 MiB) together. */
     const uint32_t groups = device->info.type == VK_PHYSICAL_DEVICE_TYPE_CPU ? 32 : 32 * lanes;
     const uint32_t rows = d.tile_rows * d.pictures;
-    const uint32_t wanted = least(whole(whole(groups, d.g_blocks * d.h_blocks), d.chunks), rows);
+    const uint64_t room = ((uint64_t)32 << 20) / (weights(node) * sizeof(float)) / d.chunks;
+    uint32_t wanted = least(whole(whole(groups, d.g_blocks * d.h_blocks), d.chunks), rows);
+    if (wanted > room) wanted = room ? (uint32_t)room : 1;
     d.rows_a_part = whole(rows, wanted);
     d.parts = whole(rows, d.rows_a_part);
-    const vkp_tensor some_x = vkp_tensor_pictures(x, 0, d.pictures);
-    const vkp_tensor some_g = vkp_tensor_pictures(gradient, 0, d.pictures);
-    d.texels = vkp_texels_fit(device, &some_x, 4) && vkp_texels_fit(device, &some_g, 4);
     return d;
-}
-
-static uint64_t weights(const vkp_node *node) { return vkp_shape_count(node->in[VKP_CONV_WEIGHT].shape); }
-
-static vkp_status finish(vkp_program *p, const vkp_node *node, const vkp_tensor *parts)
-{
-    return vkp_sum_parts(p, parts, &node->d_in[VKP_CONV_WEIGHT], node->add[VKP_CONV_WEIGHT]);
 }
 
 static void push_words(vkp_dispatch *d, const uint32_t *words, size_t count)
@@ -130,53 +130,69 @@ static void push_words(vkp_dispatch *d, const uint32_t *words, size_t count)
 static double flop(const vkp_node *node, uint32_t pictures)
 {
     const vkp_shape y = node->out[VKP_CONV_Y].shape;
-    return 2.0 * pictures * y.c * y.h * y.w * node->in[VKP_CONV_X].shape.c * node->attr.kernel * node->attr.kernel;
+    return 2.0 * pictures * y.c * y.h * y.w * node->in[VKP_CONV_X].shape.c * node->attr.kernel *
+           node->attr.kernel;
 }
 
-bool vkp_conv2d_lanes_weight_grad_fits(const vkp_device *device, const vkp_node *node)
+/* Whether subgroups and convolution do, and texel buffers of its tensors, where they are wanted. */
+static bool fits(const vkp_device *device, const vkp_node *node, bool texels)
 {
     const vkp_limits *l = &device->info.limits;
-    const vkp_attr *a = &node->attr;
-    return l->shuffle && l->subgroup_size <= l->group_size[0] && a->stride == 1 && vkp_conv_upsample(node) == 1 &&
-           a->padding == a->kernel / 2 && a->kernel % 2 == 1 && a->kernel <= 5;
+    const vkp_tensor *x = &node->in[VKP_CONV_X], *y = &node->out[VKP_CONV_Y];
+    return l->shuffle && l->subgroup_size <= l->group_size[0] && node->attr.stride == 1 &&
+           node->attr.padding == node->attr.kernel / 2 &&
+           (!texels || (vkp_texels_fit(device, x, 4) && vkp_texels_fit(device, y, 4)));
 }
 
-vkp_status vkp_conv2d_lanes_weight_grad(vkp_program *p, const vkp_node *node)
+static bool lanes_fits(const vkp_device *device, const vkp_node *node, bool texels)
+{
+    const uint32_t kernel = node->attr.kernel;
+    return vkp_conv_upsample(node) == 1 && kernel % 2 == 1 && kernel <= 5 && fits(device, node, texels);
+}
+
+static bool phases_fits(const vkp_device *device, const vkp_node *node, bool texels)
+{
+    return node->attr.upsample >= 2 && node->attr.upsample <= 4 && node->attr.kernel == 3 &&
+           fits(device, node, texels);
+}
+
+static vkp_status lanes(vkp_program *p, const vkp_node *node, bool texels)
 {
     const vkp_device *device = vkp_program_device(p);
-    const uint32_t lanes = device->info.limits.subgroup_size, kernel = node->attr.kernel, taps = kernel * kernel;
+    const uint32_t size = device->info.limits.subgroup_size, kernel = node->attr.kernel,
+                   taps = kernel * kernel;
     const vkp_shape x = node->in[VKP_CONV_X].shape;
     const tiling t = choose(device, node, lanes_cost, true);
-    const division v = divide(device, node, &t, &node->d_out[VKP_CONV_Y]);
+    const division v = divide(device, node, &t, NULL);
     vkp_tensor parts;
     VKP_TRY(vkp_parts_new(p, v.chunks * v.parts, weights(node), &parts));
     for (uint32_t chunk = 0; chunk < v.chunks; chunk++) {
         const uint32_t n = chunk * v.pictures, count = least(v.pictures, x.n - n);
         const vkp_tensor xs = vkp_tensor_pictures(&node->in[VKP_CONV_X], n, count);
         const vkp_tensor dys = vkp_tensor_pictures(&node->d_out[VKP_CONV_Y], n, count);
-        vkp_dispatch d = {
-            .shader = v.texels ? VKP_SHADER_conv2d_weight_grad_lanes_texel : VKP_SHADER_conv2d_weight_grad_lanes,
-            .groups = {v.g_blocks, v.h_blocks, v.parts},
-            .spec = {lanes, kernel, t.channels, t.per_lane, t.quads, t.rows, t.swapped}, .spec_count = 7,
-            .subgroup_size = lanes, .flop = flop(node, count)};
+        vkp_dispatch d = {.shader = texels ? VKP_SHADER_conv2d_weight_grad_lanes_texel
+                                           : VKP_SHADER_conv2d_weight_grad_lanes,
+                          .groups = {v.g_blocks, v.h_blocks, v.parts},
+                          .spec = {size, kernel, t.channels, t.per_lane, t.quads, t.rows, t.swapped},
+                          .spec_count = 7,
+                          .subgroup_size = size,
+                          .flop = flop(node, count)};
         vkp_bind(device, &d, &parts, VKP_WRITE);
-        vkp_bind_quads(device, &d, t.swapped ? &dys : &xs, VKP_READ, v.texels);
-        vkp_bind_quads(device, &d, t.swapped ? &xs : &dys, VKP_READ, v.texels);
-        const uint32_t words[] = {x.h, v.tile_rows, h_channels(&t, node), g_channels(&t, node),
-                                  t.swapped ? x.c * taps : taps, t.swapped ? taps : x.c * taps,
-                                  v.tile_rows * count, v.rows_a_part, chunk * v.parts};
+        vkp_bind_quads(device, &d, t.swapped ? &dys : &xs, VKP_READ, texels);
+        vkp_bind_quads(device, &d, t.swapped ? &xs : &dys, VKP_READ, texels);
+        const uint32_t words[] = {x.h,
+                                  v.tile_rows,
+                                  h_channels(&t, node),
+                                  g_channels(&t, node),
+                                  t.swapped ? x.c * taps : taps,
+                                  t.swapped ? taps : x.c * taps,
+                                  v.tile_rows * count,
+                                  v.rows_a_part,
+                                  chunk * v.parts};
         push_words(&d, words, sizeof words / sizeof *words);
         VKP_TRY(vkp_program_dispatch(p, &d));
     }
-    return finish(p, node, &parts);
-}
-
-bool vkp_conv2d_phases_weight_grad_fits(const vkp_device *device, const vkp_node *node)
-{
-    const vkp_limits *l = &device->info.limits;
-    const vkp_attr *a = &node->attr;
-    return l->shuffle && l->subgroup_size <= l->group_size[0] && a->stride == 1 && a->kernel == 3 && a->padding == 1 &&
-           a->upsample >= 2 && a->upsample <= 4;
+    return vkp_sum_parts(p, &parts, &node->d_in[VKP_CONV_WEIGHT], node->add[VKP_CONV_WEIGHT]);
 }
 
 /* The sums of shaders/conv2d_phase_sums.glsl. */
@@ -193,9 +209,11 @@ static vkp_status phase_sums(vkp_program *p, const vkp_node *node, vkp_tensor *s
         const uint32_t count = least(chunk, x.n - n);
         const vkp_tensor dys = vkp_tensor_pictures(dy, n, count), part = vkp_tensor_pictures(sums, n, count);
         const bool texels = vkp_texels_fit(device, &dys, 4);
-        vkp_dispatch d = {.shader = texels ? VKP_SHADER_conv2d_phase_sums_texel : VKP_SHADER_conv2d_phase_sums,
-                          .groups = {vkp_groups((uint64_t)x.h * pitch / 4, 64), vkp_groups(dy->shape.c, 4), count},
-                          .spec = {vkp_conv_upsample(node)}, .spec_count = 1};
+        vkp_dispatch d = {
+            .shader = texels ? VKP_SHADER_conv2d_phase_sums_texel : VKP_SHADER_conv2d_phase_sums,
+            .groups = {vkp_groups((uint64_t)x.h * pitch / 4, 64), vkp_groups(dy->shape.c, 4), count},
+            .spec = {vkp_conv_upsample(node)},
+            .spec_count = 1};
         vkp_bind_quads(device, &d, &part, VKP_WRITE, false);
         vkp_bind_quads(device, &d, &dys, VKP_READ, texels);
         const uint32_t words[] = {x.h, pitch / 4, dy->shape.c};
@@ -205,10 +223,26 @@ static vkp_status phase_sums(vkp_program *p, const vkp_node *node, vkp_tensor *s
     return VKP_OK;
 }
 
-vkp_status vkp_conv2d_phases_weight_grad(vkp_program *p, const vkp_node *node)
+/* Adds the partial results of the three parts of the rows up to the weights. */
+static vkp_status sum_phases(vkp_program *p, const vkp_node *node, const vkp_tensor *parts)
 {
     const vkp_device *device = vkp_program_device(p);
-    const uint32_t lanes = device->info.limits.subgroup_size;
+    const uint32_t pairs = parts->shape.h;
+    vkp_dispatch d = {.shader = VKP_SHADER_conv2d_weight_grad_phases_sum,
+                      .groups = {vkp_groups(pairs * 3, 64), 1, 1},
+                      .spec = {node->add[VKP_CONV_WEIGHT]},
+                      .spec_count = 1};
+    vkp_bind(device, &d, &node->d_in[VKP_CONV_WEIGHT], VKP_READ_WRITE);
+    vkp_bind(device, &d, parts, VKP_READ);
+    vkp_push(&d, parts->shape.n);
+    vkp_push(&d, pairs);
+    return vkp_program_dispatch(p, &d);
+}
+
+static vkp_status phases(vkp_program *p, const vkp_node *node, bool texels)
+{
+    const vkp_device *device = vkp_program_device(p);
+    const uint32_t size = device->info.limits.subgroup_size;
     const vkp_shape x = node->in[VKP_CONV_X].shape;
     const tiling t = choose(device, node, phases_cost, false);
     vkp_tensor sums, parts;
@@ -217,27 +251,47 @@ vkp_status vkp_conv2d_phases_weight_grad(vkp_program *p, const vkp_node *node)
     const uint32_t pairs = x.c * node->out[VKP_CONV_Y].shape.c;
     VKP_TRY(vkp_tensor_new_packed(p, (vkp_shape){v.chunks * v.parts, 3, pairs, 3}, "partial sums", &parts));
     for (uint32_t i = 0; i < 3 * v.chunks; i++) {
-        const uint32_t axis = i % 3, chunk = i / 3, n = chunk * v.pictures, count = least(v.pictures, x.n - n);
+        const uint32_t axis = i % 3, chunk = i / 3, n = chunk * v.pictures,
+                       count = least(v.pictures, x.n - n);
         const vkp_tensor xs = vkp_tensor_pictures(&node->in[VKP_CONV_X], n, count);
         const vkp_tensor gs = vkp_tensor_pictures(axis == 1 ? &sums : &node->d_out[VKP_CONV_Y], n, count);
+        const bool read_texels = texels && vkp_texels_fit(device, &gs, 4);
         vkp_dispatch d = {
-            .shader = v.texels ? VKP_SHADER_conv2d_weight_grad_phases_texel : VKP_SHADER_conv2d_weight_grad_phases,
+            .shader = read_texels ? VKP_SHADER_conv2d_weight_grad_phases_texel
+                                  : VKP_SHADER_conv2d_weight_grad_phases,
             .groups = {v.g_blocks, v.h_blocks, v.parts},
-            .spec = {lanes, vkp_conv_upsample(node), t.channels, t.per_lane, t.quads, t.rows, axis}, .spec_count = 7,
-            .subgroup_size = lanes, .flop = flop(node, count) / 3};
+            .spec = {size, vkp_conv_upsample(node), t.channels, t.per_lane, t.quads, t.rows, axis},
+            .spec_count = 7,
+            .subgroup_size = size,
+            .flop = flop(node, count) / 3};
         vkp_bind(device, &d, &parts, VKP_WRITE);
-        vkp_bind_quads(device, &d, &xs, VKP_READ, v.texels);
-        vkp_bind_quads(device, &d, &gs, VKP_READ, v.texels);
-        const uint32_t words[] = {x.h, v.tile_rows, x.c, node->out[VKP_CONV_Y].shape.c,
-                                  v.tile_rows * count, v.rows_a_part, chunk * v.parts};
+        vkp_bind_quads(device, &d, &xs, VKP_READ, read_texels);
+        vkp_bind_quads(device, &d, &gs, VKP_READ, read_texels);
+        const uint32_t words[] = {
+            x.h,           v.tile_rows,    x.c, node->out[VKP_CONV_Y].shape.c, v.tile_rows * count,
+            v.rows_a_part, chunk * v.parts};
         push_words(&d, words, sizeof words / sizeof *words);
         VKP_TRY(vkp_program_dispatch(p, &d));
     }
-    vkp_dispatch d = {.shader = VKP_SHADER_conv2d_weight_grad_phases_sum, .groups = {vkp_groups(pairs * 3, 64), 1, 1},
-                      .spec = {node->add[VKP_CONV_WEIGHT]}, .spec_count = 1};
-    vkp_bind(device, &d, &node->d_in[VKP_CONV_WEIGHT], VKP_READ_WRITE);
-    vkp_bind(device, &d, &parts, VKP_READ);
-    vkp_push(&d, parts.shape.n);
-    vkp_push(&d, pairs);
-    return vkp_program_dispatch(p, &d);
+    return sum_phases(p, node, &parts);
 }
+
+#define FORMS(name) \
+    bool vkp_conv2d_##name##_weight_grad_fits(const vkp_device *d, const vkp_node *n) \
+    { \
+        return name##_fits(d, n, true); \
+    } \
+    bool vkp_conv2d_##name##_weight_grad_storage_fits(const vkp_device *d, const vkp_node *n) \
+    { \
+        return name##_fits(d, n, false); \
+    } \
+    vkp_status vkp_conv2d_##name##_weight_grad(vkp_program *p, const vkp_node *n) \
+    { \
+        return name(p, n, true); \
+    } \
+    vkp_status vkp_conv2d_##name##_weight_grad_storage(vkp_program *p, const vkp_node *n) \
+    { \
+        return name(p, n, false); \
+    }
+FORMS(lanes)
+FORMS(phases)

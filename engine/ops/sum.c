@@ -10,8 +10,10 @@ vkp_status vkp_parts_new(vkp_program *p, uint32_t parts, uint64_t count, vkp_ten
 vkp_status vkp_sum_parts(vkp_program *p, const vkp_tensor *parts, const vkp_tensor *sum, bool add)
 {
     const vkp_device *device = vkp_program_device(p);
-    vkp_dispatch d = {.shader = VKP_SHADER_sum_parts, .groups = {vkp_groups(parts->shape.w, 4 * 64), 1, 1},
-                      .spec = {add}, .spec_count = 1};
+    vkp_dispatch d = {.shader = VKP_SHADER_sum_parts,
+                      .groups = {vkp_groups(parts->shape.w, 4 * 64), 1, 1},
+                      .spec = {add},
+                      .spec_count = 1};
     vkp_bind(device, &d, sum, VKP_READ_WRITE);
     vkp_bind_quads(device, &d, parts, VKP_READ, false);
     vkp_push(&d, parts->shape.n);
@@ -31,7 +33,8 @@ vkp_status vkp_channel_sum(vkp_program *p, const vkp_tensor *x, const vkp_tensor
 {
     const vkp_device *device = vkp_program_device(p);
     const vkp_limits *l = &device->info.limits;
-    const uint32_t chunk = least(least(vkp_pictures_per_binding(device, &x, 1), l->group_count[2]), x->shape.n);
+    const uint32_t chunk =
+        least(least(vkp_pictures_per_binding(device, &x, 1), l->group_count[2]), x->shape.n);
     const uint64_t quads = vkp_plane(x) / 4;
     const uint32_t count = slices(x->shape, quads);
     vkp_tensor parts;

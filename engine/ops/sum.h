@@ -10,9 +10,11 @@ VKP_MUST_USE vkp_status vkp_parts_new(vkp_program *program, uint32_t parts, uint
 
 /* Adds the partial results into sum, a packed tensor of as many elements, in their order; with `add` to what
  * it holds. */
-VKP_MUST_USE vkp_status vkp_sum_parts(vkp_program *program, const vkp_tensor *parts, const vkp_tensor *sum, bool add);
+VKP_MUST_USE vkp_status vkp_sum_parts(vkp_program *program, const vkp_tensor *parts, const vkp_tensor *sum,
+                                      bool add);
 
 /* Sums each channel of x (n,c,h,w) into sum (1,c,1,1), adding to it with `add`. */
-VKP_MUST_USE vkp_status vkp_channel_sum(vkp_program *program, const vkp_tensor *x, const vkp_tensor *sum, bool add);
+VKP_MUST_USE vkp_status vkp_channel_sum(vkp_program *program, const vkp_tensor *x, const vkp_tensor *sum,
+                                        bool add);
 
 #endif
