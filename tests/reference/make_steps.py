@@ -23,7 +23,8 @@ the first picture, the d_every counter anew and the next epoch's learning rate. 
 kept.
 
 How far single precision alone leads, printed by --chaos: PyTorch in float32, five runs of which four begin
-with weights disturbed in their last place, against float64, default sizes and seed; the worst of the five.
+with weights disturbed in their last place, against float64, default seed, sizes 64, 80, 128 and 96; the worst
+of the five.
 step 0, step 1, 0-9: relative difference of the losses, the worst of the three. dB: evaluation PSNR after
 the steps. mean: running means' largest difference, in units of steps * lr. The others are L2 of the
 difference over L2 of the exact, for the worst tensor: var running variances, update what the steps added to
