@@ -111,6 +111,8 @@ static const vkp_case cases[] = {
     {.in = CONV(2, 37, 6, 10, 41, 3), .attr = SAME(3)},
     {.in = CONV(2, 256, 5, 5, 1, 1), .attr = SAME(1)},
     {.in = CONV(1, 16, 11, 22, 32, 3), .attr = SAME(3)},
+    {.in = CONV(1, 4, 9, 33, 33, 3), .attr = SAME(3)},
+    {.in = CONV(2, 2, 3, 41, 17, 5), .attr = SAME(5)},
     {.in = {{2, 3, 9, 8}, {4, 3, 3, 3}}, .attr = SAME(3)}, /* no bias */
     {.in = CONV(2, 3, 11, 13, 4, 3), .attr = {.kernel = 3, .stride = 2, .padding = 1}},
     {.in = CONV(1, 2, 9, 7, 3, 5), .attr = {.kernel = 5, .stride = 2, .padding = 2}},
@@ -122,6 +124,8 @@ static const vkp_case cases[] = {
     {.in = CONV(1, 33, 3, 5, 35, 3), .attr = UP(4)},
     {.in = CONV(2, 16, 6, 12, 32, 3), .attr = UP(4)},
     {.in = CONV(1, 32, 4, 9, 64, 3), .attr = UP(2)},
+    {.in = CONV(1, 17, 5, 21, 9, 3), .attr = UP(2)},
+    {.in = CONV(2, 9, 9, 17, 5, 3), .attr = UP(4)},
     {.in = CONV(1, 3, 4, 5, 2, 3), .attr = UP(3)},
     {.in = CONV(1, 2, 4, 5, 3, 5), .attr = {.kernel = 5, .stride = 1, .padding = 2, .upsample = 2}},
     /* The networks' layers at 320x320, batch 4. */
