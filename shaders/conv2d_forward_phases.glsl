@@ -53,22 +53,22 @@ void main()
             fetched[f] = mix(vec4(0.0), FROM(place[f]), bvec4(inside[f]));
             place[f] += plane;
         }
-        [[unroll]] for (int q = 0; q < TAP_ROWS * QUADS; q++) w[q] = WEIGHTS(weight_place + q * LANES);
-        weight_place += TAPS * QUADS * LANES;
         [[unroll]] for (int r = 0; r < ROWS; r++)
             [[unroll]] for (int c = 0; c < COLUMNS; c++) {
                 const int t = r * ACROSS + (c + 3) / 4;
                 x[r * COLUMNS + c] = subgroupShuffle(fetched[t / LANES][(c + 3) % 4], t % LANES);
             }
-        [[unroll]] for (int py = 0; py < HIGH; py++)
-            [[unroll]] for (int px = 0; px < WIDE; px++)
-                [[unroll]] for (int c = 0; c < CHANNELS; c++)
-                    [[unroll]] for (int ty = 0; ty < TAP_ROWS; ty++)
-                        [[unroll]] for (int tx = 0; tx < TAPS; tx++) {
-                            const int i = py * SUMS + (px * CLASSES + CLASS(tx)) * CHANNELS + c;
-                            sum[i] += x[(py + ty) * COLUMNS + px + SHIFT(tx) + 1] *
-                                      w[ty * QUADS + (tx * CHANNELS + c) / 4][(tx * CHANNELS + c) % 4];
-                        }
+        [[unroll]] for (int q = 0; q < TAP_ROWS * QUADS; q++) w[q] = WEIGHTS(weight_place + q * LANES);
+        weight_place += TAPS * QUADS * LANES;
+        [[unroll]] for (int two = 0; two < HIGH * WIDE / 2; two++)
+            [[unroll]] for (int ty = 0; ty < TAP_ROWS; ty++)
+                [[unroll]] for (int tx = 0; tx < TAPS; tx++)
+                    [[unroll]] for (int i = 0; i < 2 * CHANNELS; i++) {
+                        const int py = two / (WIDE / 2), px = two % (WIDE / 2) * 2 + i / CHANNELS;
+                        const int c = i % CHANNELS, weight = tx * CHANNELS + c;
+                        sum[py * SUMS + (px * CLASSES + CLASS(tx)) * CHANNELS + c] +=
+                            x[(py + ty) * COLUMNS + px + SHIFT(tx) + 1] * w[ty * QUADS + weight / 4][weight % 4];
+                    }
     }
 
     const int to_width = p.to_width, to_pitch = int(p.to_at.pitch);

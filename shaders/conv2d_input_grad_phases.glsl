@@ -59,21 +59,21 @@ void main()
             fetched[f] = column_classes(mix(vec4(0.0), v, bvec4(inside[f])));
             place[f] += plane;
         }
-        [[unroll]] for (int q = 0; q < TAPS * QUADS; q++) w[q] = WEIGHTS(weight_place + q * LANES);
-        weight_place += TAPS * QUADS * LANES;
         [[unroll]] for (int r = 0; r < ROWS; r++)
             [[unroll]] for (int c = 0; c < COLUMNS; c++) {
                 const int t = FETCHED(r, QUAD_OF(c));
                 x[r * COLUMNS + c] = subgroupShuffle(fetched[t / LANES][PART_OF(c)], t % LANES);
             }
-        [[unroll]] for (int py = 0; py < HIGH; py++)
-            [[unroll]] for (int px = 0; px < WIDE; px++)
-                [[unroll]] for (int c = 0; c < CHANNELS; c++)
-                    [[unroll]] for (int ty = 0; ty < TAPS; ty++)
-                        [[unroll]] for (int tx = 0; tx < TAPS; tx++)
-                            sum[(py * WIDE + px) * CHANNELS + c] +=
-                                x[(CLASSES * py + ty) * COLUMNS + CLASSES * px + tx] *
-                                w[ty * QUADS + (tx * CHANNELS + c) / 4][(tx * CHANNELS + c) % 4];
+        [[unroll]] for (int q = 0; q < TAPS * QUADS; q++) w[q] = WEIGHTS(weight_place + q * LANES);
+        weight_place += TAPS * QUADS * LANES;
+        [[unroll]] for (int four = 0; four < HIGH * WIDE / 4; four++)
+            [[unroll]] for (int t = 0; t < TAPS * TAPS; t++)
+                [[unroll]] for (int i = 0; i < 4 * CHANNELS; i++) {
+                    const int py = four / (WIDE / 4), px = four % (WIDE / 4) * 4 + i / CHANNELS;
+                    const int ty = t / TAPS, tx = t % TAPS, weight = tx * CHANNELS + i % CHANNELS;
+                    sum[four * 4 * CHANNELS + i] += x[(CLASSES * py + ty) * COLUMNS + CLASSES * px + tx] *
+                                                    w[ty * QUADS + weight / 4][weight % 4];
+                }
     }
 
     const int to_width = p.to_width, to_height = p.to_height, to_pitch = int(p.to_at.pitch);

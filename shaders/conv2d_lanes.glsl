@@ -1,5 +1,6 @@
 // A 'same' convolution of stride 1, or, with weights packed for it, its gradient by the input: lanes are
-// consecutive output channels, CHANNELS each; a lane makes a tile of WIDE x HIGH pixels of them.
+// consecutive output channels, CHANNELS each; a lane makes a tile of WIDE x HIGH pixels of them. The sums of
+// four pixels stay in registers while all that goes into them in a turn is added.
 #include "lanes.glsl"
 layout(constant_id = 1) const int CHANNELS = 4; // of a lane: 1, 2 or 4
 layout(constant_id = 2) const int WIDE = 16;    // a multiple of 4
@@ -36,19 +37,21 @@ void main()
             fetched[f] = mix(vec4(0.0), FROM(place[f]), bvec4(inside[f]));
             place[f] += plane;
         }
-        [[unroll]] for (int q = 0; q < QUADS; q++) w[q] = WEIGHTS(weight_place + q * LANES);
-        weight_place += QUADS * LANES;
         [[unroll]] for (int r = 0; r < ROWS; r++)
             [[unroll]] for (int c = 0; c < COLUMNS; c++) {
                 const int from_left = c + 4 * SIDE - PAD, t = r * ACROSS + from_left / 4;
                 x[r * COLUMNS + c] = subgroupShuffle(fetched[t / LANES][from_left % 4], t % LANES);
             }
-        [[unroll]] for (int py = 0; py < HIGH; py++)
-            [[unroll]] for (int px = 0; px < WIDE; px++)
-                [[unroll]] for (int c = 0; c < CHANNELS; c++)
-                    [[unroll]] for (int t = 0; t < TAPS; t++)
-                        sum[(py * WIDE + px) * CHANNELS + c] += x[(py + t / KERNEL) * COLUMNS + px + t % KERNEL] *
-                                                                w[(t * CHANNELS + c) / 4][(t * CHANNELS + c) % 4];
+        [[unroll]] for (int q = 0; q < QUADS; q++) w[q] = WEIGHTS(weight_place + q * LANES);
+        weight_place += QUADS * LANES;
+        [[unroll]] for (int four = 0; four < HIGH * WIDE / 4; four++)
+            [[unroll]] for (int t = 0; t < TAPS; t++)
+                [[unroll]] for (int i = 0; i < 4 * CHANNELS; i++) {
+                    const int py = four / (WIDE / 4), px = four % (WIDE / 4) * 4 + i / CHANNELS;
+                    const int weight = t * CHANNELS + i % CHANNELS;
+                    sum[four * 4 * CHANNELS + i] += x[(py + t / KERNEL) * COLUMNS + px + t % KERNEL] *
+                                                    w[weight / 4][weight % 4];
+                }
     }
 
     const int to_width = p.to_width, to_height = p.to_height, to_pitch = int(p.to_at.pitch);

@@ -115,6 +115,8 @@ static const vkp_case cases[] = {
     {.in = CONV(1, 16, 11, 22, 32, 3), .attr = SAME(3)},
     {.in = CONV(2, 19, 5, 37, 34, 3), .attr = SAME(3)},
     {.in = CONV(1, 70, 3, 6, 3, 1), .attr = SAME(1)},
+    {.in = CONV(1, 4, 9, 33, 33, 3), .attr = SAME(3)},
+    {.in = CONV(2, 2, 3, 41, 17, 5), .attr = SAME(5)},
     {.in = {{2, 3, 9, 8}, {4, 3, 3, 3}}, .attr = SAME(3)}, /* no bias */
     {.in = CONV(2, 3, 11, 13, 4, 3), .attr = {.kernel = 3, .stride = 2, .padding = 1}},
     {.in = CONV(1, 2, 9, 7, 3, 5), .attr = {.kernel = 5, .stride = 2, .padding = 2}},
@@ -128,6 +130,8 @@ static const vkp_case cases[] = {
     {.in = CONV(1, 32, 4, 9, 64, 3), .attr = UP(2)},
     {.in = CONV(2, 17, 3, 10, 9, 3), .attr = UP(2)},
     {.in = CONV(3, 5, 2, 17, 40, 3), .attr = UP(4)},
+    {.in = CONV(1, 17, 5, 21, 9, 3), .attr = UP(2)},
+    {.in = CONV(2, 9, 9, 17, 5, 3), .attr = UP(4)},
     {.in = CONV(1, 3, 4, 5, 2, 3), .attr = UP(3)},
     {.in = CONV(1, 2, 4, 5, 3, 5), .attr = {.kernel = 5, .stride = 1, .padding = 2, .upsample = 2}},
     /* The networks' layers at 320x320, batch 4. */

@@ -11,8 +11,8 @@ static double cost(const vkp_conv_pass *pass, uint32_t lanes, vkp_conv_tile t)
     const uint32_t sums = t.wide * t.high * t.channels, rows = t.high + 2 * pad;
     if (sums > MOST_SUMS) return 0;
     const uint32_t fetches = vkp_groups(rows * (t.wide / 4 + (pad ? 2 : 0)), lanes);
-    return vkp_conv_cost(sums * kernel * kernel, rows * (t.wide + 2 * pad),
-                         fetches + vkp_groups(kernel * kernel * t.channels, 4));
+    return vkp_conv_cost(lanes, sums * kernel * kernel, rows * (t.wide + 2 * pad),
+                         fetches + vkp_groups(kernel * kernel * t.channels, 4), sums);
 }
 
 static bool lanes_method(uint32_t lanes, const vkp_conv_pass *pass, vkp_conv_plan *plan)

@@ -81,8 +81,8 @@ typedef double vkp_conv_tile_cost(const vkp_conv_pass *pass, uint32_t lanes, vkp
 vkp_conv_tile vkp_conv_choose_tile(const vkp_conv_pass *pass, uint32_t lanes, uint32_t h, uint32_t w,
                                    vkp_conv_tile_cost *cost);
 
-/* What the parts of a kernel's loop cost in units of a multiply-add, as lavapipe runs them: multiply-adds, values
- * spread to all lanes, and quadruples fetched by each lane. */
-double vkp_conv_cost(double products, double spreads, double fetches);
+/* What a turn of a kernel's loop costs a subgroup: multiply-adds, values spread to all lanes, quadruples fetched by
+ * each lane, and sums carried from turn to turn. In instructions, as counted in lavapipe's code. */
+double vkp_conv_cost(uint32_t lanes, double products, double spreads, double fetches, double sums);
 
 #endif

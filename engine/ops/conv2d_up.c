@@ -31,12 +31,19 @@ static void order_weights(vkp_conv_order *order, const vkp_conv_pass *pass, uint
     order->record = order->taps * quads * 4 * lanes;
 }
 
+/* Of one kernel: the first and last rows have two rows of taps, those in the middle one. */
+static double rows_cost(const vkp_conv_pass *pass, uint32_t lanes, vkp_conv_tile t, uint32_t tap_rows)
+{
+    const uint32_t taps = classes(pass) + 2, pixels = t.wide * t.high, rows = t.high + tap_rows - 1;
+    const uint32_t fetches = vkp_groups(rows * (t.wide / 4 + 2), lanes) + tap_rows * vkp_groups(taps * t.channels, 4);
+    return vkp_conv_cost(lanes, tap_rows * taps * pixels * t.channels, rows * (t.wide + 2), fetches,
+                         pixels * classes(pass) * t.channels);
+}
+
 static double forward_cost(const vkp_conv_pass *pass, uint32_t lanes, vkp_conv_tile t)
 {
-    const uint32_t taps = classes(pass) + 2, pixels = t.wide * t.high;
-    if (pixels * classes(pass) * t.channels > 2 * MOST_SUMS) return 0;
-    return vkp_conv_cost(2 * taps * pixels * t.channels, (t.high + 1) * (t.wide + 2),
-                         vkp_groups((t.high + 1) * (t.wide / 4 + 2), lanes) + 2 * vkp_groups(taps * t.channels, 4));
+    if (t.wide * t.high * classes(pass) * t.channels > 2 * MOST_SUMS) return 0;
+    return 2 * rows_cost(pass, lanes, t, 2) + (classes(pass) == 2 ? 0 : rows_cost(pass, lanes, t, 1));
 }
 
 static bool forward_method(uint32_t lanes, const vkp_conv_pass *pass, vkp_conv_plan *plan)
@@ -64,8 +71,12 @@ static double input_grad_cost(const vkp_conv_pass *pass, uint32_t lanes, vkp_con
     const uint32_t count = classes(pass), taps = count + 2, pixels = t.wide * t.high;
     if (pixels * t.channels > MOST_SUMS) return 0;
     const uint32_t across = t.wide * pass->upsample / 4 + 2, rows = t.high * pass->upsample + 2;
-    return vkp_conv_cost(taps * taps * pixels * t.channels, (count * t.high + 2) * (count * t.wide + 2),
-                         vkp_groups(rows * across, lanes) + taps * vkp_groups(taps * t.channels, 4));
+    /* The gradients are large and read but once: every row of a tile is a fresh start for the cache, as dear as
+     * about 100 instructions. */
+    return 100 * rows + vkp_conv_cost(lanes, taps * taps * pixels * t.channels,
+                                      (count * t.high + 2) * (count * t.wide + 2),
+                                      vkp_groups(rows * across, lanes) + taps * vkp_groups(taps * t.channels, 4),
+                                      pixels * t.channels);
 }
 
 static bool input_grad_method(uint32_t lanes, const vkp_conv_pass *pass, vkp_conv_plan *plan)
