@@ -54,9 +54,9 @@ function(shaders_covered test)
   set_property(TEST ${test} PROPERTY DEPENDS ${ARGN})
 endfunction()
 
-set(programs test_ops test_device_picture test_loss test_norm test_parameters test_program test_bench)
+set(programs test_ops test_device_picture test_loss test_norm test_parameters test_bench)
 set(shader_users ${all_tests})
-add_lane(validation ${VKPIX_TEST_DEVICE} PROGRAMS ${programs} "test_train_step train04 ${torch_data}"
+add_lane(validation ${VKPIX_TEST_DEVICE} PROGRAMS ${programs} test_program "test_train_step train04 ${torch_data}"
   ENVIRONMENT VKPIX_VALIDATE=1)
 set_property(TEST validation.train_step PROPERTY FIXTURES_REQUIRED torch_train04)
 add_lane(minimum ${VKPIX_TEST_DEVICE} PROGRAMS ${programs} ENVIRONMENT VKPIX_LIMITS=minimum)
