@@ -67,7 +67,8 @@ void main()
                         const int py = two / (WIDE / 2), px = two % (WIDE / 2) * 2 + i / CHANNELS;
                         const int c = i % CHANNELS, weight = tx * CHANNELS + c;
                         sum[py * SUMS + (px * CLASSES + CLASS(tx)) * CHANNELS + c] +=
-                            x[(py + ty) * COLUMNS + px + SHIFT(tx) + 1] * w[ty * QUADS + weight / 4][weight % 4];
+                            x[(py + ty) * COLUMNS + px + SHIFT(tx) + 1] *
+                            w[ty * QUADS + weight / 4][weight % 4];
                     }
     }
 
@@ -81,8 +82,9 @@ void main()
             const int row = int(at(p.to_at, n, o, (y0 + py) * UP + first_row, x0 * UP / 4));
             [[unroll]] for (int q = 0; q < WIDE * UP / 4; q++) {
                 if (x0 * UP / 4 + q >= to_pitch) continue;
-                vec4 v = vec4(SUM(py, q * 4, c), SUM(py, q * 4 + 1, c), SUM(py, q * 4 + 2, c), SUM(py, q * 4 + 3, c));
-                v = CROP(v, x0 * UP + q * 4, to_width);
+                const int x = q * 4;
+                vec4 v = vec4(SUM(py, x, c), SUM(py, x + 1, c), SUM(py, x + 2, c), SUM(py, x + 3, c));
+                v = CROP(v, x0 * UP + x, to_width);
                 for (int r = 0; r < end_row - first_row; r++) to[row + r * to_pitch + q] = v;
             }
         }

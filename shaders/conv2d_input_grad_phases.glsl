@@ -9,7 +9,7 @@ layout(constant_id = 2) const int WIDE = 8;     // a multiple of 4
 layout(constant_id = 3) const int HIGH = 2;
 layout(constant_id = 4) const int UP = 4;
 layout(constant_id = 5) const bool ADD = false;
-const int CLASSES = UP == 2 ? 2 : 3, TAPS = CLASSES + 2, QUADS = PARTS(TAPS * CHANNELS, 4); // QUADS: of a row of taps
+const int CLASSES = UP == 2 ? 2 : 3, TAPS = CLASSES + 2, QUADS = PARTS(TAPS * CHANNELS, 4); // of a tap row
 const int ROWS = CLASSES * HIGH + 2, COLUMNS = CLASSES * WIDE + 2;                          // of classes
 const int ACROSS = WIDE * UP / 4 + 2;
 // Rows of classes that are one row of gradients, and those that are two in the middle.
@@ -20,8 +20,8 @@ const int FETCHES = SINGLE_FETCHES + MIDDLE_FETCHES;
 // Row of gradients, counted from the tile's first, of single row s; of middle row m.
 #define SINGLE_ROW(s) (UP == 2 ? (s) - 1 : (s) % 2 == 0 ? 2 * (s) - 1 : 2 * (s) - 2)
 #define MIDDLE_ROW(m) (4 * (m) + 1)
-// Where the quadruple of a row of classes is among the fetched ones. With UP 4 a quadruple is an input pixel's
-// four columns; its third float becomes the last class.
+// Where the quadruple of a row of classes is among the fetched ones. With UP 4 a quadruple is an input
+// pixel's four columns; its third float becomes the last class.
 #define IS_MIDDLE(row) (UP == 4 && (row) % 3 == 2)
 #define FETCHED(row, across) (IS_MIDDLE(row) ? SINGLE_FETCHES * LANES + (row) / 3 * ACROSS + (across) \
                                              : (UP == 2 ? (row) : (row) - (row) / 3) * ACROSS + (across))

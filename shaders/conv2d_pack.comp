@@ -31,7 +31,8 @@ void main()
     const int to = int(gl_GlobalInvocationID.x), from = int(gl_WorkGroupID.y);
     const int block = to / (LANES * CHANNELS), lane = to / CHANNELS % LANES, channel = to % CHANNELS;
     if (block >= p.blocks) return;
-    const int start = int(p.packed_at.offset + block * p.packed_at.stride_n) + from * RECORD + lane * UNIT + channel;
+    const int start = int(p.packed_at.offset + block * p.packed_at.stride_n) + from * RECORD + lane * UNIT +
+                      channel;
     if (from == p.from_channels) {
         packed[start] = BIAS && to < p.to_channels ? b[p.bt.offset + to] : 0.0;
         return;

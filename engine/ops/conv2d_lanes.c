@@ -30,7 +30,8 @@ static bool lanes_method(uint32_t lanes, const vkp_conv_pass *pass, vkp_conv_pla
         .storage_shader = VKP_SHADER_conv2d_lanes_storage,
         .spec = {tile.channels, tile.wide, tile.high, pass->kernel, pass->add},
         .spec_count = 5,
-        .groups = {vkp_groups(to.w, tile.wide), vkp_groups(to.h, tile.high), vkp_groups(to.c, lanes * tile.channels)},
+        .groups = {vkp_groups(to.w, tile.wide), vkp_groups(to.h, tile.high),
+                   vkp_groups(to.c, lanes * tile.channels)},
         .flop = 2.0 * to.c * to.h * to.w * pass->from.shape.c * taps};
     return true;
 }

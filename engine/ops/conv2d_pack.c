@@ -44,7 +44,8 @@ static uint32_t readable_pictures(const vkp_device *device, const vkp_tensor *fr
 }
 
 /* Adds a scratch tensor and the dispatch that packs the weights into it. */
-static vkp_status pack(vkp_program *program, const vkp_conv_pass *pass, const vkp_conv_order *order, vkp_tensor *packed)
+static vkp_status pack(vkp_program *program, const vkp_conv_pass *pass, const vkp_conv_order *order,
+                       vkp_tensor *packed)
 {
     const vkp_device *device = vkp_program_device(program);
     const vkp_shape shape = packed_shape(pass, order);
@@ -70,7 +71,8 @@ static vkp_status pack(vkp_program *program, const vkp_conv_pass *pass, const vk
 }
 
 /* Binds a tensor with offset and strides in quadruples of floats. */
-static void bind_quads(const vkp_device *device, vkp_dispatch *d, const vkp_tensor *t, vkp_access access, bool storage)
+static void bind_quads(const vkp_device *device, vkp_dispatch *d, const vkp_tensor *t, vkp_access access,
+                       bool storage)
 {
     if (!storage) {
         vkp_bind_texels(device, d, t, VK_FORMAT_R32G32B32A32_SFLOAT, 4);
@@ -102,7 +104,8 @@ static vkp_status dispatch(vkp_program *program, const vkp_conv_pass *pass, cons
         bind_quads(device, &d, &to, pass->add ? VKP_READ_WRITE : VKP_WRITE, true);
         bind_quads(device, &d, &from, VKP_READ, storage);
         bind_quads(device, &d, packed, VKP_READ, storage);
-        const uint32_t words[] = {from.shape.c, from.shape.h, to.shape.c, to.shape.h, to.shape.w, packed->shape.n};
+        const uint32_t words[] = {from.shape.c, from.shape.h, to.shape.c,
+                                  to.shape.h, to.shape.w, packed->shape.n};
         for (size_t i = 0; i < sizeof words / sizeof *words; i++) vkp_push(&d, words[i]);
         VKP_TRY(vkp_program_dispatch(program, &d));
     }
@@ -110,7 +113,8 @@ static vkp_status dispatch(vkp_program *program, const vkp_conv_pass *pass, cons
 }
 
 /* Whether one picture and the packed weights can be read, and every grid has room for one picture. */
-static bool plan_fits(const vkp_device *device, const vkp_conv_pass *pass, const vkp_conv_plan *plan, bool storage)
+static bool plan_fits(const vkp_device *device, const vkp_conv_pass *pass, const vkp_conv_plan *plan,
+                      bool storage)
 {
     const vkp_limits *l = &device->info.limits;
     const vkp_tensor packed = vkp_tensor_packed(0, packed_shape(pass, &plan->order));
@@ -127,8 +131,8 @@ bool vkp_conv_fits(const vkp_device *device, const vkp_node *node, bool input_gr
 {
     const vkp_limits *l = &device->info.limits;
     const vkp_attr *a = &node->attr;
-    if (!l->shuffle || l->subgroup_size > l->group_size[0] || a->stride != 1 || a->kernel % 2 != 1 || a->kernel > 5 ||
-        a->padding != a->kernel / 2)
+    if (!l->shuffle || l->subgroup_size > l->group_size[0] || a->stride != 1 || a->kernel % 2 != 1 ||
+        a->kernel > 5 || a->padding != a->kernel / 2)
         return false;
     const vkp_conv_pass pass = make_pass(node, input_grad);
     vkp_conv_plan plan = {.order = {.lanes = l->subgroup_size}};
@@ -142,7 +146,8 @@ vkp_status vkp_conv_record(vkp_program *program, const vkp_node *node, bool inpu
     const vkp_conv_pass pass = make_pass(node, input_grad);
     vkp_conv_plan plan = {.order = {.lanes = lanes}};
     if (!method(lanes, &pass, &plan))
-        return vkp_fail(VKP_INTERNAL, "a convolution is recorded where it does not fit (a mistake in vkpix; report it)");
+        return vkp_fail(VKP_INTERNAL, "a convolution is recorded where it does not fit (a mistake in vkpix; "
+                                      "report it)");
     vkp_tensor packed;
     VKP_TRY(pack(program, &pass, &plan.order, &packed));
     for (uint32_t i = 0; i < plan.kernel_count; i++)
@@ -152,7 +157,8 @@ vkp_status vkp_conv_record(vkp_program *program, const vkp_node *node, bool inpu
 
 double vkp_conv_cost(uint32_t lanes, double products, double spreads, double fetches, double sums)
 {
-    const double loop = 2.65 * products + 2 * spreads + 12 * fetches + 3 * sums, called = 7.0 * lanes * fetches;
+    const double loop = 2.65 * products + 2 * spreads + 12 * fetches + 3 * sums;
+    const double called = 7.0 * lanes * fetches;
     /* Where the loop outgrows a processor's instruction cache it runs slower by about two fifths. */
     const double over = (loop - 4000) / 1000;
     return (loop + called) * (1 + 0.4 * (over < 0 ? 0 : over > 1 ? 1 : over));
@@ -167,8 +173,8 @@ vkp_conv_tile vkp_conv_choose_tile(const vkp_conv_pass *pass, uint32_t lanes, ui
         for (uint32_t high = 1; high <= 8; high++)
             for (uint32_t wide = 4; wide <= 32; wide += 4) {
                 const vkp_conv_tile tile = {channels, wide, high};
-                const double groups = (double)vkp_groups(pass->to.shape.c, lanes * channels) * vkp_groups(h, high) *
-                                      vkp_groups(w, wide);
+                const double groups = (double)vkp_groups(pass->to.shape.c, lanes * channels) *
+                                      vkp_groups(h, high) * vkp_groups(w, wide);
                 const double all = groups * cost(pass, lanes, tile);
                 if (all <= 0 || (best_cost > 0 && all >= best_cost)) continue;
                 best_cost = all;

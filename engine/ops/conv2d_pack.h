@@ -15,10 +15,10 @@ typedef struct vkp_conv_pass {
 
 /* An order of weights. The packed tensor is [block][from channel, then bias][record]: a record holds, for a
  * block of lanes * channels output channels, `taps` rows of `row_taps` >= taps taps as
- * [tap / (unit / channels)][lane][unit floats: tap % (unit / channels), channel]; taps beyond `taps` and the end
- * of the record are left undefined. Tap (i, j) is the sum of the kernel's rows from first to last of i and columns
- * from first to last of j, which are the 4-bit digits i and j of `first` and `last`. The bias lies at tap 0 of its
- * record. */
+ * [tap / (unit / channels)][lane][unit floats: tap % (unit / channels), channel]; taps beyond `taps` and the
+ * end of the record are left undefined. Tap (i, j) is the sum of the kernel's rows from first to last of i
+ * and columns from first to last of j, which are the 4-bit digits i and j of `first` and `last`. The bias
+ * lies at tap 0 of its record. */
 typedef struct vkp_conv_order {
     uint32_t lanes, channels, unit;
     uint32_t taps, row_taps;
@@ -29,8 +29,8 @@ typedef struct vkp_conv_order {
 /* The digits of a plain kernel, turned around for the gradient by the input. */
 void vkp_conv_order_taps(vkp_conv_order *order, uint32_t kernel, bool turned);
 
-/* A kernel's pipeline and grid. Its specialization constants are the subgroup's size, then `spec`; its bindings
- * and push constants are those of shaders/lanes.glsl. */
+/* A kernel's pipeline and grid. Its specialization constants are the subgroup's size, then `spec`; its
+ * bindings and push constants are those of shaders/lanes.glsl. */
 typedef struct vkp_conv_kernel {
     vkp_shader shader, storage_shader; /* reads texel buffers, storage buffers */
     uint32_t spec[8], spec_count;
@@ -53,8 +53,8 @@ typedef bool vkp_conv_method(uint32_t lanes, const vkp_conv_pass *pass, vkp_conv
  * one that packs the weights and over as many pictures at once as bindings and grid allow. */
 bool vkp_conv_fits(const vkp_device *device, const vkp_node *node, bool input_grad, bool storage,
                    vkp_conv_method *method);
-VKP_MUST_USE vkp_status vkp_conv_record(vkp_program *program, const vkp_node *node, bool input_grad, bool storage,
-                                        vkp_conv_method *method);
+VKP_MUST_USE vkp_status vkp_conv_record(vkp_program *program, const vkp_node *node, bool input_grad,
+                                        bool storage, vkp_conv_method *method);
 
 /* Defines the four functions that VKP_CONV_FORMS of conv2d.h declares. */
 #define VKP_CONV_DEFINE_FORM(name, input_grad, storage, method)                         \
@@ -75,14 +75,14 @@ typedef struct vkp_conv_tile {
     uint32_t channels, wide, high;
 } vkp_conv_tile;
 
-/* The cheapest tile for an h x w grid of pixels and `count` channels. `cost` gives what one input channel costs a
- * subgroup with that tile, 0 where the tile is not possible. */
+/* The cheapest tile for an h x w grid of pixels. `cost` gives what one input channel costs a subgroup with
+ * that tile, 0 where the tile is not possible. */
 typedef double vkp_conv_tile_cost(const vkp_conv_pass *pass, uint32_t lanes, vkp_conv_tile tile);
 vkp_conv_tile vkp_conv_choose_tile(const vkp_conv_pass *pass, uint32_t lanes, uint32_t h, uint32_t w,
                                    vkp_conv_tile_cost *cost);
 
-/* What a turn of a kernel's loop costs a subgroup: multiply-adds, values spread to all lanes, quadruples fetched by
- * each lane, and sums carried from turn to turn. In instructions, as counted in lavapipe's code. */
+/* What a turn of a kernel's loop costs a subgroup: multiply-adds, values spread to all lanes, quadruples
+ * fetched by each lane, and sums carried from turn to turn. In instructions of lavapipe's code. */
 double vkp_conv_cost(uint32_t lanes, double products, double spreads, double fetches, double sums);
 
 #endif

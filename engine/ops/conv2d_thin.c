@@ -1,5 +1,5 @@
-/* The 'same' convolution of stride 1, and its gradient by the input, for so few output channels that lanes along
- * them would idle: shaders/conv2d_thin.glsl. */
+/* The 'same' convolution of stride 1, and its gradient by the input, for so few output channels that lanes
+ * along them would idle: shaders/conv2d_thin.glsl. */
 #include "ops/conv2d_pack.h"
 
 #define MOST_CHANNELS 4

@@ -6,8 +6,8 @@
 
 static uint32_t classes(const vkp_conv_pass *pass) { return pass->upsample == 2 ? 2 : 3; }
 
-/* Summed taps: first class (pixel before, this pixel), middle class (this), last class (this, pixel after). The
- * gradient meets them from the last class of the pixel before to the first class of the pixel after. */
+/* Summed taps: first class (pixel before, this pixel), middle class (this), last class (this, pixel after).
+ * The gradient meets them from the last class of the pixel before to the first class of the pixel after. */
 static void order_taps(vkp_conv_order *order, const vkp_conv_pass *pass)
 {
     static const uint32_t first[] = {0, 1, 0, 0, 2}, last[] = {0, 2, 2, 1, 2};
@@ -35,7 +35,8 @@ static void order_weights(vkp_conv_order *order, const vkp_conv_pass *pass, uint
 static double rows_cost(const vkp_conv_pass *pass, uint32_t lanes, vkp_conv_tile t, uint32_t tap_rows)
 {
     const uint32_t taps = classes(pass) + 2, pixels = t.wide * t.high, rows = t.high + tap_rows - 1;
-    const uint32_t fetches = vkp_groups(rows * (t.wide / 4 + 2), lanes) + tap_rows * vkp_groups(taps * t.channels, 4);
+    const uint32_t fetches = vkp_groups(rows * (t.wide / 4 + 2), lanes) +
+                             tap_rows * vkp_groups(taps * t.channels, 4);
     return vkp_conv_cost(lanes, tap_rows * taps * pixels * t.channels, rows * (t.wide + 2), fetches,
                          pixels * classes(pass) * t.channels);
 }
@@ -61,7 +62,8 @@ static bool forward_method(uint32_t lanes, const vkp_conv_pass *pass, vkp_conv_p
             .storage_shader = VKP_SHADER_conv2d_forward_phases_storage,
             .spec = {tile.channels, tile.wide, tile.high, pass->upsample, middle},
             .spec_count = 5,
-            .groups = {vkp_groups(from.w, tile.wide), vkp_groups(from.h, tile.high), middle ? blocks : 2 * blocks},
+            .groups = {vkp_groups(from.w, tile.wide), vkp_groups(from.h, tile.high),
+                       middle ? blocks : 2 * blocks},
             .flop = middle ? flop : 4 * flop};
     return true;
 }
@@ -71,11 +73,11 @@ static double input_grad_cost(const vkp_conv_pass *pass, uint32_t lanes, vkp_con
     const uint32_t count = classes(pass), taps = count + 2, pixels = t.wide * t.high;
     if (pixels * t.channels > MOST_SUMS) return 0;
     const uint32_t across = t.wide * pass->upsample / 4 + 2, rows = t.high * pass->upsample + 2;
-    /* The gradients are large and read but once: every row of a tile is a fresh start for the cache, as dear as
-     * about 100 instructions. */
+    /* The gradients are large and read but once: every row of a tile is a fresh start for the cache, as
+     * dear as about 100 instructions. */
+    const uint32_t fetches = vkp_groups(rows * across, lanes) + taps * vkp_groups(taps * t.channels, 4);
     return 100 * rows + vkp_conv_cost(lanes, taps * taps * pixels * t.channels,
-                                      (count * t.high + 2) * (count * t.wide + 2),
-                                      vkp_groups(rows * across, lanes) + taps * vkp_groups(taps * t.channels, 4),
+                                      (count * t.high + 2) * (count * t.wide + 2), fetches,
                                       pixels * t.channels);
 }
 
@@ -91,7 +93,8 @@ static bool input_grad_method(uint32_t lanes, const vkp_conv_pass *pass, vkp_con
         .storage_shader = VKP_SHADER_conv2d_input_grad_phases_storage,
         .spec = {tile.channels, tile.wide, tile.high, pass->upsample, pass->add},
         .spec_count = 5,
-        .groups = {vkp_groups(to.w, tile.wide), vkp_groups(to.h, tile.high), vkp_groups(to.c, lanes * tile.channels)},
+        .groups = {vkp_groups(to.w, tile.wide), vkp_groups(to.h, tile.high),
+                   vkp_groups(to.c, lanes * tile.channels)},
         .flop = 2.0 * to.c * to.h * to.w * pass->from.shape.c * taps * taps};
     return true;
 }
