@@ -1,8 +1,9 @@
+# cmake -DSHADERS=folder -DUSED=file,file,... [-DEXCEPT=name,...] -P shaders_covered.cmake: fails unless each *.comp
+# of the folder, but for the exceptions, is named in one of the files, which the tests write when they close their
+# device. A missing file names nothing.
 cmake_minimum_required(VERSION 3.25)
-# cmake -DSHADERS=folder -DUSED=file,file,... -P shaders_covered.cmake: fails unless each *.comp of the folder is
-# named in one of the files, which the tests write when they close their device. A missing file names nothing.
 string(REPLACE "," ";" lists "${USED}")
-set(used)
+string(REPLACE "," ";" used "${EXCEPT}")
 foreach(list ${lists})
   if(EXISTS ${list})
     file(STRINGS ${list} names)
