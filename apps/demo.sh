@@ -40,13 +40,17 @@ fetch_packages() {
 
 # Those pictures of the packages that are photographs in natural colours, one a line.
 package_photos() {
-    for folder in scratch/usr/share/scratch/Media/Backgrounds plasma-workspace-data/usr/share/plasma/avatars/photos \
+    drawings='chalkboard|party-room|room[123]|spotlight-stage|woods-and-bench|atom-playground|brick-wall1'
+    drawings="$drawings|graffiti|school2|basketball-court2|analogpattern_.*|umang_.*"
+    colourless='forest|moon|Astronaut'
+    for folder in scratch/usr/share/scratch/Media/Backgrounds \
+        plasma-workspace-data/usr/share/plasma/avatars/photos \
         lomiri-wallpapers-16.04/usr/share/backgrounds; do
         [ ! -d "$demo/packages/$folder" ] || find "$demo/packages/$folder" -type f -name '*.[jp][pn]g'
-    done | grep -v -E '/(chalkboard|party-room|room[123]|spotlight-stage|forest|moon|woods-and-bench|atom-playground|brick-wall1|graffiti|school2|basketball-court2|analogpattern_.*|umang_.*|Astronaut)\.(jpg|png)$'
+    done | grep -v -E "/($drawings|$colourless)\\.(jpg|png)\$"
 }
 
-# Shows every eighth photograph of the sorted list to no one but the judge: heldout/, the others to train/.
+# Every eighth photograph of the list goes to heldout/, the others to train/.
 # Links and numbers in place of copies: two folders may hold files of one name.
 deal_out() {
     rm -rf "$photos"
@@ -62,7 +66,7 @@ deal_out() {
         esac
         ln -s "$target" "$photos/$place/$(printf '%05d' "$count")_${picture##*/}"
     done
-    [ "$count" -ge 16 ] || fail "only $count photographs (16 are needed; give a folder with more: sh apps/demo.sh FOLDER)"
+    [ "$count" -ge 16 ] || fail "only $count photographs (16 are needed; give a folder with more)"
     step "$count photographs, every eighth held out"
 }
 

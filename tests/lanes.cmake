@@ -1,6 +1,6 @@
-# Lanes: the same test programs under other circumstances. A test of a lane is called LANE.SUBJECT and labelled
-# with the lane's name (ctest -L swiftshader). Every lane names the device that must have run, and the
-# programs fail unless it did, with dispatches (tests/support/device_fixture.c).
+# Lanes: the same test programs under other circumstances. A test of a lane is called LANE.SUBJECT and
+# labelled with the lane's name (ctest -L swiftshader). Every lane names the device that must have run, and
+# the programs fail unless it did, with dispatches (tests/support/device_fixture.c).
 #
 #   default      every test, on the device that VKPIX_TEST_DEVICE names: lavapipe unless told otherwise
 #   swiftshader  every shader on a second, independent driver
@@ -27,8 +27,8 @@ if(VKPIX_SANITIZE)
   return()
 endif()
 
-# add_lane(LANE DEVICE PROGRAMS "PROGRAM ARGUMENT..."... [ENVIRONMENT ...] [SUFFIX .text]) adds a test a program.
-# lane_tests holds their names afterwards.
+# add_lane(LANE DEVICE PROGRAMS "PROGRAM ARGUMENT..."... [ENVIRONMENT ...] [SUFFIX .text]): a test for each
+# program. lane_tests holds their names afterwards.
 function(add_lane lane device)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" SUFFIX "ENVIRONMENT;PROGRAMS")
   set(names)
@@ -44,20 +44,20 @@ function(add_lane lane device)
   set(lane_tests ${names} PARENT_SCOPE)
 endfunction()
 
-# shaders_covered(TEST EXCEPT USERS...): every file of shaders/*.comp, but for EXCEPT, was used by these tests.
+# shaders_covered(TEST EXCEPT USERS...): every shaders/*.comp, but for EXCEPT, was used by these tests.
 function(shaders_covered test except)
   list(TRANSFORM ARGN PREPEND ${used}/ OUTPUT_VARIABLE lists)
   list(TRANSFORM lists APPEND .txt)
   list(JOIN lists "," lists)
-  add_test(NAME ${test} COMMAND ${CMAKE_COMMAND} -DSHADERS=${CMAKE_SOURCE_DIR}/shaders -DUSED=${lists} -DEXCEPT=${except}
-    -P ${CMAKE_CURRENT_SOURCE_DIR}/shaders_covered.cmake)
+  add_test(NAME ${test} COMMAND ${CMAKE_COMMAND} -DSHADERS=${CMAKE_SOURCE_DIR}/shaders -DUSED=${lists}
+    -DEXCEPT=${except} -P ${CMAKE_CURRENT_SOURCE_DIR}/shaders_covered.cmake)
   set_property(TEST ${test} PROPERTY DEPENDS ${ARGN})
 endfunction()
 
 set(programs test_ops test_device_picture test_loss test_norm test_parameters test_bench)
 set(shader_users ${all_tests})
-add_lane(validation ${VKPIX_TEST_DEVICE} PROGRAMS ${programs} test_program "test_train_step train04 ${torch_data}"
-  ENVIRONMENT VKPIX_VALIDATE=1)
+add_lane(validation ${VKPIX_TEST_DEVICE} ENVIRONMENT VKPIX_VALIDATE=1
+  PROGRAMS ${programs} test_program "test_train_step train04 ${torch_data}")
 set_property(TEST validation.train_step PROPERTY FIXTURES_REQUIRED torch_train04)
 add_lane(minimum ${VKPIX_TEST_DEVICE} PROGRAMS ${programs} ENVIRONMENT VKPIX_LIMITS=minimum)
 list(APPEND shader_users ${lane_tests})
@@ -82,12 +82,14 @@ if(VKPIX_SWIFTSHADER)
   set(driver VK_DRIVER_FILES=${VKPIX_SWIFTSHADER} VK_ICD_FILENAMES=${VKPIX_SWIFTSHADER})
   add_lane(swiftshader SwiftShader PROGRAMS ${programs} ENVIRONMENT ${driver})
   set(swiftshader_tests ${lane_tests})
-  add_lane(swiftshader SwiftShader PROGRAMS test_ops SUFFIX .storage ENVIRONMENT ${driver} VKPIX_LIMITS=storage)
+  add_lane(swiftshader SwiftShader PROGRAMS test_ops SUFFIX .storage
+    ENVIRONMENT ${driver} VKPIX_LIMITS=storage)
   # peak_copy, of the benchmarks, needs larger texel buffers than SwiftShader has.
   shaders_covered(swiftshader.shaders_covered peak_copy ${swiftshader_tests} ${lane_tests})
   set_property(TEST swiftshader.shaders_covered PROPERTY LABELS swiftshader)
 else()
   # Skipped, so that ctest's closing lines name it.
   add_test(NAME swiftshader.missing COMMAND ${CMAKE_COMMAND} -E echo "vk_swiftshader_icd.json was not found")
-  set_tests_properties(swiftshader.missing PROPERTIES SKIP_REGULAR_EXPRESSION "was not found" LABELS swiftshader)
+  set_tests_properties(swiftshader.missing PROPERTIES LABELS swiftshader
+    SKIP_REGULAR_EXPRESSION "was not found")
 endif()

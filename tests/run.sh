@@ -34,7 +34,7 @@ done
 
 # SwiftShader comes with Debian's Chromium: there its lane must have run. Elsewhere it may be missing, loudly.
 if grep -q '^VKPIX_SWIFTSHADER:.*NOTFOUND' build/CMakeCache.txt 2>/dev/null; then
-    echo "== SwiftShader was not found: its tests did NOT run (vk_swiftshader_icd.json of package chromium-common)"
+    echo "== no SwiftShader: its tests did NOT run (vk_swiftshader_icd.json of package chromium-common)"
     ! grep -q '^ID=debian' /etc/os-release || status=1
 fi
 echo "== done in $(($(date +%s) - started)) s"

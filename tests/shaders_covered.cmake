@@ -1,6 +1,6 @@
-# cmake -DSHADERS=folder -DUSED=file,file,... [-DEXCEPT=name,...] -P shaders_covered.cmake: fails unless each *.comp
-# of the folder, but for the exceptions, is named in one of the files, which the tests write when they close their
-# device. A missing file names nothing.
+# cmake -DSHADERS=folder -DUSED=file,file,... [-DEXCEPT=name,...] -P shaders_covered.cmake: fails unless each
+# *.comp of the folder, but for the exceptions, is named in one of the files, which the tests write when they
+# close their device. A missing file names nothing.
 cmake_minimum_required(VERSION 3.25)
 string(REPLACE "," ";" lists "${USED}")
 string(REPLACE "," ";" used "${EXCEPT}")
@@ -22,6 +22,6 @@ endforeach()
 list(LENGTH sources count)
 if(unused OR NOT count)
   list(JOIN unused ", " unused)
-  message(FATAL_ERROR "no test ran these shaders of ${count} (or not every test ran before this one): ${unused}")
+  message(FATAL_ERROR "no test ran these of ${count} shaders (or not all tests ran before): ${unused}")
 endif()
 message(STATUS "all ${count} shaders ran")

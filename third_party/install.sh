@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing of third_party/packages.txt, silently when nothing is.
-# Usage: sh third_party/install.sh [SECTION]...      (sections build, run, test, extra; without any: build run)
+# Usage: sh third_party/install.sh [SECTION]...    (of build, run, test, extra; without any: build run)
 # With apt-get it installs (through sudo when not root); elsewhere it names what to install and fails.
 set -eu
 list=$(dirname "$0")/packages.txt
@@ -8,7 +8,8 @@ list=$(dirname "$0")/packages.txt
 
 # The packages of section $1, one a line.
 section() {
-    awk -v wanted="[$1]" '/^\[/ { inside = $1 == wanted; next } { sub(/#.*/, "") } inside && NF { print $1 }' "$list"
+    awk -v wanted="[$1]" '/^\[/ { inside = $1 == wanted; next }
+        { sub(/#.*/, "") } inside && NF { print $1 }' "$list"
 }
 
 is_installed() {
@@ -22,11 +23,12 @@ has_candidate() {
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     # Another system names its packages otherwise: the build itself is the judge of what is there.
     if command -v cmake >/dev/null && command -v ninja >/dev/null && command -v glslangValidator >/dev/null &&
-        command -v spirv-val >/dev/null && pkg-config --exists libcyaml libcjson libexif plplot libxxhash 2>/dev/null
+        command -v spirv-val >/dev/null &&
+        pkg-config --exists libcyaml libcjson libexif plplot libxxhash 2>/dev/null
     then
         exit 0
     fi
-    echo "vkpix: error: some packages are missing (this system has no apt-get; install its counterparts of the following)" >&2
+    echo "vkpix: error: packages are missing (no apt-get here; install what corresponds to these)" >&2
     for name; do
         echo "section $name of third_party/packages.txt:" >&2
         section "$name" | sed 's/^/    /' >&2
@@ -51,7 +53,7 @@ if [ "$(id -u)" -ne 0 ]; then
     if command -v sudo >/dev/null; then
         as_root=sudo
     elif [ -n "$required" ]; then
-        echo "vkpix: error: packages are missing (only root may install them; as root: apt-get install$required)" >&2
+        echo "vkpix: error: packages are missing (only root may; as root: apt-get install$required)" >&2
         exit 1
     else
         exit 0
@@ -66,4 +68,5 @@ done
 [ -n "$required" ] || exit 0
 echo "installing$required" >&2
 # Not quoted: a list of names.
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $required </dev/null >&2
+$as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends $required </dev/null >&2
