@@ -353,7 +353,9 @@ static vkp_status report_epoch(trainer *t, double row[VKP_LOG_COLUMNS])
                                             now() - t->epoch_started};
     memcpy(row, values, sizeof values);
     VKP_TRY(vkp_run_log_add_epoch(t->log, row));
-    return vkp_report_figures(t->options->out);
+    /* Pictures of the numbers, which are safe by now: not drawing them is no reason to stop training. */
+    if (vkp_report_figures(t->options->out) != VKP_OK) message(t, "no figures: %s", vkp_error());
+    return VKP_OK;
 }
 
 static vkp_status end_epoch(trainer *t, const double row[VKP_LOG_COLUMNS])
