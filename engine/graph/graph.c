@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
+
 typedef struct graph_value {
     char name[48];
     vkp_tensor tensor;
@@ -32,17 +34,6 @@ static vkp_status no_memory(void)
     return vkp_fail(VKP_MEMORY, "no memory for a graph (host memory ran out; close other programs)");
 }
 
-static vkp_status grow(void **list, size_t *capacity, size_t count, size_t size)
-{
-    if (count < *capacity) return VKP_OK;
-    const size_t larger = *capacity ? 2 * *capacity : 64;
-    void *grown = realloc(*list, larger * size);
-    if (!grown) return no_memory();
-    *list = grown;
-    *capacity = larger;
-    return VKP_OK;
-}
-
 vkp_status vkp_graph_create(vkp_program *program, bool keep_all, vkp_graph **out)
 {
     vkp_graph *g = calloc(1, sizeof *g);
@@ -66,7 +57,7 @@ vkp_program *vkp_graph_program(const vkp_graph *g) { return g->program; }
 
 static vkp_status add_value(vkp_graph *g, const vkp_tensor *tensor, const char *name, vkp_value *out)
 {
-    VKP_TRY(grow((void **)&g->values, &g->value_capacity, g->value_count, sizeof *g->values));
+    VKP_TRY(vkp_grow((void **)&g->values, &g->value_capacity, g->value_count, sizeof *g->values));
     graph_value *v = &g->values[g->value_count];
     *v = (graph_value){.tensor = *tensor, .root = (vkp_value)g->value_count};
     snprintf(v->name, sizeof v->name, "%s", name);
@@ -160,7 +151,7 @@ static vkp_status make_outputs(vkp_graph *g, graph_node *n)
 vkp_status vkp_graph_apply(vkp_graph *g, const vkp_op *op, const vkp_attr *attr, const char *name,
                            const vkp_value in[VKP_MAX_IN], vkp_value out[VKP_MAX_OUT])
 {
-    VKP_TRY(grow((void **)&g->nodes, &g->node_capacity, g->node_count, sizeof *g->nodes));
+    VKP_TRY(vkp_grow((void **)&g->nodes, &g->node_capacity, g->node_count, sizeof *g->nodes));
     graph_node n = {.node = {.op = op, .attr = *attr}};
     snprintf(n.node.label, sizeof n.node.label, "%s", name);
     for (uint32_t i = 0; i < VKP_MAX_IN; i++) {

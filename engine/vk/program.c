@@ -8,18 +8,6 @@
 /* Every planned buffer starts on this, the largest alignment that Vulkan lets a device ask for. */
 #define PLAN_ALIGNMENT 256
 
-vkp_status vkp_grow(void **list, size_t *capacity, size_t count, size_t size)
-{
-    if (count < *capacity) return VKP_OK;
-    const size_t larger = *capacity ? 2 * *capacity : 64;
-    void *grown = realloc(*list, larger * size);
-    if (!grown)
-        return vkp_fail(VKP_MEMORY, "no memory for a program (host memory ran out; close other programs)");
-    *list = grown;
-    *capacity = larger;
-    return VKP_OK;
-}
-
 void vkp_arena_destroy(vkp_device *device, vkp_arena *arena)
 {
     for (int i = 0; i < VKP_PLAN_BLOCKS; i++) vkp_buffer_destroy(device, &arena->blocks[i]);

@@ -3,6 +3,7 @@
 #ifndef VKP_VK_PROGRAM_PARTS_H
 #define VKP_VK_PROGRAM_PARTS_H
 
+#include "base/grow.h"
 #include "vk/program.h"
 
 #define VKP_LABEL_BYTES 64
@@ -68,8 +69,5 @@ void vkp_program_place(const vkp_program *program, uint32_t id, const vkp_buffer
 
 /* Drops the command buffers; the next run records anew. */
 void vkp_program_forget(vkp_program *program);
-
-/* Grows an array whose elements are `size` bytes by at least one. */
-VKP_MUST_USE vkp_status vkp_grow(void **list, size_t *capacity, size_t count, size_t size);
 
 #endif
