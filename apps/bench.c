@@ -61,14 +61,17 @@ static vkp_status make_batch(bench *b)
     return status;
 }
 
-static vkp_status print_times(const bench *b, const char *what, const double *sorted, cJSON *parts)
+/* Takes over `phases` and `dispatches`, which may be NULL. */
+static vkp_status print_times(const bench *b, const char *what, const double *sorted, cJSON *phases,
+                              cJSON *dispatches)
 {
     const double median = sorted[RUNS / 2], least = sorted[0];
     if (!b->json) {
         printf("%s, %s, %u x %u, batch %u: median %.1f ms, least %.1f ms, peak device memory %.1f MiB\n",
                what, b->device->info.name, b->config.size, b->config.size, b->config.batch, median, least,
                (double)b->device->peak / (1 << 20));
-        cJSON_Delete(parts);
+        cJSON_Delete(phases);
+        cJSON_Delete(dispatches);
         return VKP_OK;
     }
     cJSON *document = cJSON_CreateObject();
@@ -79,7 +82,8 @@ static vkp_status print_times(const bench *b, const char *what, const double *so
     cJSON_AddNumberToObject(document, "median_ms", median);
     cJSON_AddNumberToObject(document, "min_ms", least);
     cJSON_AddNumberToObject(document, "peak_memory_bytes", (double)b->device->peak);
-    if (parts) cJSON_AddItemToObject(document, "phases", parts);
+    if (phases) cJSON_AddItemToObject(document, "phases", phases);
+    if (dispatches) cJSON_AddItemToObject(document, "dispatches", dispatches);
     return vkp_print_json(document);
 }
 
@@ -102,7 +106,23 @@ static void phase_name(const char *label, char name[32])
     snprintf(name, 32, "%s%s", stem, *stem == 'G' || *stem == 'D' ? grad ? " backward" : " forward" : "");
 }
 
-static vkp_status profile_phases(const bench *b, vkp_program *program, uint32_t sections, cJSON **out)
+/* Every dispatch of the step, in program order. */
+static cJSON *dispatch_rows(const vkp_profile_row *rows, size_t count)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; i < count; i++) {
+        cJSON *row = cJSON_CreateObject();
+        cJSON_AddStringToObject(row, "label", rows[i].label);
+        cJSON_AddStringToObject(row, "shader", rows[i].shader);
+        cJSON_AddNumberToObject(row, "ms", rows[i].milliseconds);
+        cJSON_AddItemToArray(list, row);
+    }
+    return list;
+}
+
+/* Times each dispatch alone: *phases are the sums a phase, *dispatches the rows; the caller owns both. */
+static vkp_status profile_phases(const bench *b, vkp_program *program, uint32_t sections, cJSON **out,
+                                 cJSON **dispatches)
 {
     vkp_profile_row *rows;
     size_t count, phases = 0;
@@ -116,6 +136,7 @@ static vkp_status profile_phases(const bench *b, vkp_program *program, uint32_t 
         if (k == phases && phases < 16) snprintf(list[phases++].name, sizeof list->name, "%s", name);
         list[k].milliseconds += rows[i].milliseconds;
     }
+    *dispatches = dispatch_rows(rows, count);
     free(rows);
     *out = cJSON_CreateObject();
     for (size_t k = 0; k < phases; k++) {
@@ -137,10 +158,10 @@ static vkp_status time_steps(bench *b, vkp_step *step)
         VKP_TRY(vkp_step_finish(step, &losses, b->psnr));
         if (i >= 0) times[i] = now_ms() - start;
     }
-    cJSON *phases = NULL;
-    VKP_TRY(profile_phases(b, vkp_step_program(step), 3, &phases));
+    cJSON *phases = NULL, *dispatches = NULL;
+    VKP_TRY(profile_phases(b, vkp_step_program(step), 3, &phases, &dispatches));
     qsort(times, RUNS, sizeof *times, by_value);
-    return print_times(b, "training step", times, phases);
+    return print_times(b, "training step", times, phases, dispatches);
 }
 
 static vkp_status bench_step(bench *b)
@@ -173,7 +194,7 @@ static vkp_status bench_colorize(bench *b)
     vkp_evaluation_destroy(evaluation);
     VKP_TRY(status);
     qsort(times, RUNS, sizeof *times, by_value);
-    return print_times(b, "generator", times, NULL);
+    return print_times(b, "generator", times, NULL, NULL);
 }
 
 static void shapes_text(const vkp_op *op, const vkp_case *c, char *text, size_t room)
