@@ -153,8 +153,7 @@ static vkp_status train_on(const vkp_options *options, const vkp_config *config,
     vkp_device_close(device);
     if (d.terminal) fprintf(stderr, "\r\033[K");
     if (status == VKP_OK && stop_asked)
-        vkp_report("stopped; continue with: vkpix train %s --out %s --resume (and the options given before)",
-                   train->data, train->out);
+        vkp_report("stopped; continue with: vkpix train %s --out %s --resume", train->data, train->out);
     else if (status == VKP_OK)
         vkp_report("done: figures, previews and checkpoints are in %s", train->out);
     return status;

@@ -123,25 +123,50 @@ static void train_and_kill(const char *run, size_t steps)
     }
 }
 
-static void a_kill_loses_nothing(void **state)
+static void expect_same(const char *run, const char *other)
 {
-    (void)state;
-    program_expect(program_run("", "train photos --out whole " SMALL), 0, NULL);
-    train_and_kill("killed", 3);
-    program_expect(program_run("", "train photos --out killed --resume"), 0, NULL);
     static const char *const files[] = {"steps.csv", "checkpoints/last/generator.safetensors",
                                         "checkpoints/last/discriminator.safetensors",
                                         "checkpoints/last/optimizer.safetensors"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char a[128], b[128];
-        snprintf(a, sizeof a, "whole/%s", files[i]);
-        snprintf(b, sizeof b, "killed/%s", files[i]);
+        snprintf(a, sizeof a, "%s/%s", run, files[i]);
+        snprintf(b, sizeof b, "%s/%s", other, files[i]);
         blob x = blob_read(a), y = blob_read(b);
         assert_int_equal(x.size, y.size);
         assert_memory_equal(x.bytes, y.bytes, x.size);
         blob_free(&x);
         blob_free(&y);
     }
+}
+
+static void a_kill_loses_nothing(void **state)
+{
+    (void)state;
+    program_expect(program_run("", "train photos --out whole " SMALL), 0, NULL);
+    train_and_kill("killed", 3);
+    program_expect(program_run("", "train photos --out killed --resume"), 0, NULL);
+    expect_same("whole", "killed");
+}
+
+/* A resumed run needs nothing that it was told before, and refuses to become another. */
+static void the_split_is_remembered(void **state)
+{
+    (void)state;
+    expect(0, NULL, "photos --out whole_val --val photos --no-shuffle " SMALL);
+    expect(0, NULL, "photos --out resumed --val photos --no-shuffle --max-steps 2 " SMALL);
+    expect(2, "--folds", "photos --out resumed --resume --folds 5");
+    expect(0, NULL, "photos --out resumed --resume");
+    expect_same("whole_val", "resumed");
+    vkp_run_table log;
+    assert_int_equal(vkp_run_log_read_epochs("resumed", &log), VKP_OK);
+    assert_int_equal(log.rows, 2);
+    vkp_run_table_free(&log);
+    expect(0, NULL, "photos --out folds --folds 3 --fold 1 --max-steps 2 " SMALL);
+    expect(2, "--val", "photos --out folds --resume --val photos");
+    expect(2, "--no-shuffle", "photos --out folds --resume --no-shuffle");
+    write_text("folds/split.yml", "folds: 3\nfold: many\n");
+    expect(1, "split.yml", "photos --out folds --resume");
 }
 
 static int set_up(void **state)
@@ -161,6 +186,7 @@ int main(void)
         cmocka_unit_test(wrong_settings),
         cmocka_unit_test(wrong_files),
         cmocka_unit_test(a_kill_loses_nothing),
+        cmocka_unit_test(the_split_is_remembered),
     };
     return cmocka_run_group_tests(tests, set_up, scratch_leave);
 }

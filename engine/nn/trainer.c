@@ -17,6 +17,7 @@
 #include "nn/report.h"
 #include "nn/run_log.h"
 #include "nn/run_set.h"
+#include "nn/run_split.h"
 #include "nn/validation.h"
 
 typedef struct trainer {
@@ -276,6 +277,11 @@ static vkp_status begin_run(const trainer *t)
 {
     char path[4096];
     VKP_TRY(run_path(t, "config.yml", path));
+    const vkp_status status = vkp_run_split_save(t->options);
+    if (status == VKP_INTERNAL)
+        message(t, "the name of --val is not UTF-8 and is not kept: give it again when resuming");
+    else
+        VKP_TRY(status);
     return vkp_config_save(&t->config, path);
 }
 
@@ -417,15 +423,19 @@ static void close_trainer(trainer *t)
 
 vkp_status vkp_train(vkp_device *device, const vkp_config *config, const vkp_train_options *options)
 {
-    trainer t = {.device = device, .options = options, .config = *config, .started = now()};
+    vkp_train_options own = *options;
+    char *val = NULL;
+    if (own.resume) VKP_TRY(vkp_run_split_resume(&own, &val));
+    trainer t = {.device = device, .options = &own, .config = *config, .started = now()};
     /* Blur that no picture gets needs no pass of its own. */
-    if (!options->augment) t.config.blur = t.config.flip = 0;
+    if (!own.augment) t.config.blur = t.config.flip = 0;
     vkp_status status = vkp_config_check(&t.config);
-    if (status == VKP_OK) status = options->resume ? start_again(&t) : start_new(&t);
+    if (status == VKP_OK) status = own.resume ? start_again(&t) : start_new(&t);
     if (status == VKP_OK) status = open_feeds(&t);
     t.started = now();
     t.steps_before = t.state.step;
     if (status == VKP_OK) status = run(&t);
     close_trainer(&t);
+    free(val);
     return status;
 }

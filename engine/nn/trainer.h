@@ -37,9 +37,10 @@ typedef struct vkp_train_options {
 /* Trains as `config` says. Pictures under `data` are sorted by name; with `val` all of them are trained on,
  * else 10 folds (or `folds`) hold one out, unless there are fewer than 10 pictures or neither is given
  * without shuffling: then nothing is validated. A resumed run continues bit for bit, with the settings of
- * RUN/config.yml, of which only epochs, checkpoint_every and preview_every may change.
+ * RUN/config.yml, of which only epochs, checkpoint_every and preview_every may change, and the division of
+ * pictures in RUN/split.yml, which need not be given again.
  *
- * In `out`: config.yml, log.csv, steps.csv, figures/, previews/, checkpoints/. Errors: INPUT, IO, USAGE,
+ * In `out`: config.yml, split.yml, log.csv, steps.csv, figures/, previews/, checkpoints/. Errors: INPUT, IO, USAGE,
  * DEVICE_MEMORY, NOT_FINITE (names the step; the last good checkpoint stays), DEVICE_LOST. */
 VKP_MUST_USE vkp_status vkp_train(vkp_device *device, const vkp_config *config,
                                   const vkp_train_options *options);
