@@ -60,7 +60,7 @@ typedef struct vkp_device {
     bool debug_names;            /* objects are named: the validation layer is on */
     bool subgroup_control;       /* pipelines may demand a subgroup size */
     bool full_subgroups;         /* and that every subgroup has all its lanes */
-    unsigned messages;           /* warnings and errors of the validation layer so far */
+    _Atomic unsigned messages;   /* warnings and errors of the validation layer so far; from any thread */
     uint64_t dispatches;         /* dispatches submitted so far */
     uint64_t allocated, peak;    /* bytes of device memory now and at most */
     struct vkp_pipeline_cache *pipelines;

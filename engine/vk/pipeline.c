@@ -1,22 +1,25 @@
 #include "vk/pipeline.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <xxhash.h>
 
 #include "base/file.h"
+#include "base/grow.h"
 
 #define CACHE_MAGIC 0x31504b56u /* "VKP1" */
 #define CACHE_LIMIT (256u << 20)
 
 typedef struct vkp_pipeline_cache {
     VkPipelineCache handle;
-    char *path;              /* NULL: no place on disk */
-    vkp_pipeline **list;     /* each allocated alone: callers keep pointers */
+    char *path;          /* NULL: no place on disk */
+    vkp_pipeline **list; /* each allocated alone: callers keep pointers */
     size_t count, capacity;
-    bool changed;            /* something was made that the file does not hold */
+    bool changed; /* something was made that the file does not hold */
 } vkp_pipeline_cache;
 
 /* Stands before the driver's own data. The driver checks its part too, but not against damage. */
@@ -28,8 +31,11 @@ typedef struct cache_header {
 
 static cache_header header_for(const vkp_device *d, const void *data, size_t bytes)
 {
-    cache_header h = {.magic = CACHE_MAGIC, .vendor_id = d->info.vendor_id, .device_id = d->info.device_id,
-                      .driver_version = d->info.driver_version, .bytes = bytes,
+    cache_header h = {.magic = CACHE_MAGIC,
+                      .vendor_id = d->info.vendor_id,
+                      .device_id = d->info.device_id,
+                      .driver_version = d->info.driver_version,
+                      .bytes = bytes,
                       .checksum = XXH3_64bits(data, bytes)};
     memcpy(h.uuid, d->info.cache_uuid, sizeof h.uuid);
     return h;
@@ -45,8 +51,8 @@ static char *cache_path(const vkp_device *d)
     const int n = base && *base ? snprintf(path, sizeof path, "%s/vkpix", base)
                                 : snprintf(path, sizeof path, "%s/.cache/vkpix", home);
     if (n < 0 || (size_t)n + 64 > sizeof path || vkp_folder_make(path) != VKP_OK) return NULL;
-    snprintf(path + n, sizeof path - (size_t)n, "/pipelines-%08x-%08x-%08x.bin", d->info.vendor_id, d->info.device_id,
-             d->info.driver_version);
+    snprintf(path + n, sizeof path - (size_t)n, "/pipelines-%08x-%08x-%08x.bin", d->info.vendor_id,
+             d->info.device_id, d->info.driver_version);
     char *copy = malloc(strlen(path) + 1);
     return copy ? strcpy(copy, path) : NULL;
 }
@@ -75,7 +81,9 @@ static void *read_cache(const vkp_device *d, const char *path, size_t *bytes)
 vkp_status vkp_pipeline_cache_open(vkp_device *d)
 {
     vkp_pipeline_cache *c = calloc(1, sizeof *c);
-    if (!c) return vkp_fail(VKP_MEMORY, "no memory for the pipeline cache (host memory ran out; close other programs)");
+    if (!c)
+        return vkp_fail(VKP_MEMORY,
+                        "no memory for the pipeline cache (host memory ran out; close other programs)");
     d->pipelines = c;
     c->path = cache_path(d);
     size_t bytes = 0;
@@ -94,7 +102,8 @@ vkp_status vkp_pipeline_cache_open(vkp_device *d)
 static void write_cache(const vkp_device *d, const vkp_pipeline_cache *c)
 {
     size_t bytes = 0;
-    if (!c->path || !c->changed || vkGetPipelineCacheData(d->handle, c->handle, &bytes, NULL) != VK_SUCCESS) return;
+    if (!c->path || !c->changed || vkGetPipelineCacheData(d->handle, c->handle, &bytes, NULL) != VK_SUCCESS)
+        return;
     char *file = malloc(sizeof(cache_header) + bytes);
     if (!file) return;
     char *data = file + sizeof(cache_header);
@@ -146,13 +155,15 @@ static vkp_status make_layouts(vkp_device *d, vkp_pipeline *p)
     VKP_TRY(vkp_vk_status(vkCreateDescriptorSetLayout(d->handle, &set, NULL, &p->set_layout),
                           "making a descriptor set layout"));
     vkp_device_name(d, VK_OBJECT_TYPE_DESCRIPTOR_SET_LAYOUT, (uint64_t)p->set_layout, name);
-    const VkPushConstantRange push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = p->key.push_words * 4};
+    const VkPushConstantRange push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
+                                      .size = p->key.push_words * 4};
     const VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
                                                .setLayoutCount = 1,
                                                .pSetLayouts = &p->set_layout,
                                                .pushConstantRangeCount = p->key.push_words ? 1 : 0,
                                                .pPushConstantRanges = &push};
-    VKP_TRY(vkp_vk_status(vkCreatePipelineLayout(d->handle, &layout, NULL, &p->layout), "making a pipeline layout"));
+    VKP_TRY(vkp_vk_status(vkCreatePipelineLayout(d->handle, &layout, NULL, &p->layout),
+                          "making a pipeline layout"));
     vkp_device_name(d, VK_OBJECT_TYPE_PIPELINE_LAYOUT, (uint64_t)p->layout, name);
     return VKP_OK;
 }
@@ -190,9 +201,8 @@ static vkp_status make_pipeline(vkp_device *d, vkp_pipeline *p)
     const vkp_shader_code *code = &vkp_shader_table[p->key.shader];
     VKP_TRY(make_layouts(d, p));
     VkShaderModule module;
-    const VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-                                           .codeSize = code->bytes,
-                                           .pCode = code->words};
+    const VkShaderModuleCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = code->bytes, .pCode = code->words};
     VkResult result = vkCreateShaderModule(d->handle, &info, NULL, &module);
     if (result == VK_SUCCESS) {
         vkp_device_name(d, VK_OBJECT_TYPE_SHADER_MODULE, (uint64_t)module, code->name);
@@ -203,13 +213,15 @@ static vkp_status make_pipeline(vkp_device *d, vkp_pipeline *p)
         result == VK_ERROR_DEVICE_LOST)
         return vkp_vk_status(result, "making a pipeline");
     if (result != VK_SUCCESS)
-        return vkp_fail(VKP_SHADER, "cannot make shader %s (Vulkan result %d; update the driver or try another "
-                                    "--device)", code->name, (int)result);
+        return vkp_fail(VKP_SHADER,
+                        "cannot make shader %s (Vulkan result %d; update the driver or try another "
+                        "--device)",
+                        code->name, (int)result);
     vkp_device_name(d, VK_OBJECT_TYPE_PIPELINE, (uint64_t)p->handle, code->name);
     return VKP_OK;
 }
 
-vkp_status vkp_pipeline_get(vkp_device *d, const vkp_pipeline_key *key, const vkp_pipeline **out)
+vkp_status vkp_pipeline_want(vkp_device *d, const vkp_pipeline_key *key, const vkp_pipeline **out)
 {
     vkp_pipeline_cache *c = d->pipelines;
     for (size_t i = 0; i < c->count; i++)
@@ -217,25 +229,90 @@ vkp_status vkp_pipeline_get(vkp_device *d, const vkp_pipeline_key *key, const vk
             *out = c->list[i];
             return VKP_OK;
         }
-    if (c->count == c->capacity) {
-        const size_t capacity = c->capacity ? 2 * c->capacity : 64;
-        vkp_pipeline **list = realloc(c->list, capacity * sizeof *list);
-        if (!list) return vkp_fail(VKP_MEMORY, "no memory for pipelines (host memory ran out; close other programs)");
-        c->list = list;
-        c->capacity = capacity;
-    }
+    VKP_TRY(vkp_grow((void **)&c->list, &c->capacity, c->count, sizeof *c->list));
     vkp_pipeline *p = calloc(1, sizeof *p);
-    if (!p) return vkp_fail(VKP_MEMORY, "no memory for a pipeline (host memory ran out; close other programs)");
+    if (!p)
+        return vkp_fail(VKP_MEMORY, "no memory for a pipeline (host memory ran out; close other programs)");
     p->key = *key;
-    const vkp_status status = make_pipeline(d, p);
-    if (status != VKP_OK) {
-        destroy_pipeline(d, p);
-        return status;
-    }
-    c->changed = true;
     c->list[c->count++] = p;
     *out = p;
     return VKP_OK;
+}
+
+enum { MOST_THREADS = 8, ERROR_TEXT = 1024 };
+
+/* What the threads share: who takes `next` makes that pipeline. Errors are told by thread, so the first one,
+ * in the list's order, is copied here. */
+typedef struct makers {
+    vkp_device *device;
+    pthread_mutex_t lock;
+    size_t next, failed; /* failed: the list's count while there is none */
+    vkp_status status;
+    char error[ERROR_TEXT];
+} makers;
+
+static void *make_some(void *user)
+{
+    makers *m = user;
+    vkp_pipeline_cache *c = m->device->pipelines;
+    for (;;) {
+        pthread_mutex_lock(&m->lock);
+        while (m->next < c->count && c->list[m->next]->handle) m->next++;
+        const size_t i = m->next++;
+        pthread_mutex_unlock(&m->lock);
+        if (i >= c->count) return NULL;
+        const vkp_status status = make_pipeline(m->device, c->list[i]);
+        if (status == VKP_OK) continue;
+        pthread_mutex_lock(&m->lock);
+        if (i < m->failed) {
+            m->failed = i;
+            m->status = status;
+            snprintf(m->error, sizeof m->error, "%s", vkp_error());
+        }
+        m->next = c->count;
+        pthread_mutex_unlock(&m->lock);
+    }
+}
+
+static void make_by_threads(makers *m, size_t wanted)
+{
+    pthread_t threads[MOST_THREADS];
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t count = 0;
+    /* This thread is one of them; one that cannot be started leaves its share to the others. */
+    while (count + 1 < wanted && (long)count + 1 < cores && count < MOST_THREADS &&
+           pthread_create(&threads[count], NULL, make_some, m) == 0)
+        count++;
+    make_some(m);
+    for (size_t i = 0; i < count; i++) pthread_join(threads[i], NULL);
+}
+
+vkp_status vkp_pipelines_make(vkp_device *d, const vkp_pipeline **failed)
+{
+    vkp_pipeline_cache *c = d->pipelines;
+    makers m = {.device = d, .lock = PTHREAD_MUTEX_INITIALIZER, .failed = c->count};
+    size_t wanted = 0;
+    for (size_t i = 0; i < c->count; i++) wanted += !c->list[i]->handle;
+    *failed = NULL;
+    if (!wanted) return VKP_OK;
+    c->changed = true;
+    make_by_threads(&m, wanted);
+    pthread_mutex_destroy(&m.lock);
+    if (m.status == VKP_OK) return VKP_OK;
+    *failed = c->list[m.failed];
+    return vkp_fail(m.status, "%s", m.error);
+}
+
+void vkp_pipelines_drop(vkp_device *d)
+{
+    vkp_pipeline_cache *c = d->pipelines;
+    size_t kept = 0;
+    for (size_t i = 0; i < c->count; i++)
+        if (c->list[i]->handle)
+            c->list[kept++] = c->list[i];
+        else
+            destroy_pipeline(d, c->list[i]);
+    c->count = kept;
 }
 
 const vkp_pipeline *vkp_pipeline_at(const vkp_device *d, size_t index)

@@ -30,9 +30,18 @@ typedef struct vkp_pipeline {
     VkPipeline handle;
 } vkp_pipeline;
 
-/* Finds or makes the pipeline; *out belongs to the device and lives as long. SHADER when the driver
- * cannot make it: the text names the shader. */
-VKP_MUST_USE vkp_status vkp_pipeline_get(vkp_device *device, const vkp_pipeline_key *key, const vkp_pipeline **out);
+/* Finds the pipeline, or notes that it is wanted: then its handle is there only after vkp_pipelines_make. *out
+ * belongs to the device and lives as long, unless it cannot be made. MEMORY. */
+VKP_MUST_USE vkp_status vkp_pipeline_want(vkp_device *device, const vkp_pipeline_key *key,
+                                          const vkp_pipeline **out);
+
+/* Makes all that are wanted, by several threads: drivers compile for a long time. SHADER when the driver cannot
+ * make one: the text names the shader, *failed is the first that failed, in the order wanted; MEMORY,
+ * DEVICE_MEMORY, DEVICE_LOST likewise. After a failure call vkp_pipelines_drop. */
+VKP_MUST_USE vkp_status vkp_pipelines_make(vkp_device *device, const vkp_pipeline **failed);
+
+/* Forgets and frees the pipelines that were wanted and could not be made. */
+void vkp_pipelines_drop(vkp_device *device);
 
 /* The pipeline that was made as the index-th of this device, or NULL beyond the last: for reports. */
 const vkp_pipeline *vkp_pipeline_at(const vkp_device *device, size_t index);

@@ -281,7 +281,7 @@ static vkp_status bind_dispatch(vkp_program *p, vkp_program_dispatch_entry *e)
     return VKP_OK;
 }
 
-static vkp_status find_pipeline(vkp_program *p, vkp_program_dispatch_entry *e)
+static vkp_status want_pipeline(vkp_program *p, vkp_program_dispatch_entry *e)
 {
     vkp_pipeline_key key = {.shader = e->d.shader,
                             .bindings = e->d.binding_count,
@@ -291,8 +291,22 @@ static vkp_status find_pipeline(vkp_program *p, vkp_program_dispatch_entry *e)
     for (uint32_t i = 0; i < e->d.binding_count; i++)
         if (e->d.bindings[i].texel) key.texel_mask |= 1u << i;
     memcpy(key.spec, e->d.spec, e->d.spec_count * sizeof *key.spec);
-    if (vkp_pipeline_get(p->device, &key, &e->pipeline) == VKP_OK) return VKP_OK;
-    return vkp_fail(VKP_SHADER, "%s: %s", e->label, vkp_error());
+    return vkp_pipeline_want(p->device, &key, &e->pipeline);
+}
+
+static vkp_status make_pipelines(vkp_program *p)
+{
+    const vkp_pipeline *failed = NULL;
+    vkp_status status = VKP_OK;
+    for (size_t i = 0; i < p->dispatch_count && status == VKP_OK; i++)
+        status = want_pipeline(p, &p->dispatches[i]);
+    if (status == VKP_OK) status = vkp_pipelines_make(p->device, &failed);
+    if (status == VKP_OK) return VKP_OK;
+    const char *label = "";
+    for (size_t i = p->dispatch_count; i-- > 0;)
+        if (failed && p->dispatches[i].pipeline == failed) label = p->dispatches[i].label;
+    vkp_pipelines_drop(p->device);
+    return vkp_fail(status, "%s%s%s", label, *label ? ": " : "", vkp_error());
 }
 
 vkp_status vkp_program_build(vkp_program *p, vkp_arena *arena)
@@ -304,10 +318,8 @@ vkp_status vkp_program_build(vkp_program *p, vkp_arena *arena)
     VKP_TRY(grow_arena(p));
     p->generation = arena->generation;
     VKP_TRY(make_pool(p));
-    for (size_t i = 0; i < p->dispatch_count; i++) {
-        VKP_TRY(find_pipeline(p, &p->dispatches[i]));
-        VKP_TRY(bind_dispatch(p, &p->dispatches[i]));
-    }
+    VKP_TRY(make_pipelines(p));
+    for (size_t i = 0; i < p->dispatch_count; i++) VKP_TRY(bind_dispatch(p, &p->dispatches[i]));
     return VKP_OK;
 }
 
