@@ -8,7 +8,7 @@
 #include "walk.glsl"
 layout(local_size_x = 64) in;
 layout(constant_id = 2) const bool MASK = true; // rows have padding
-layout(constant_id = 3) const bool PER_PICTURE = false;
+layout(constant_id = 3) const uint PICTURES = 1; // of one statistic
 
 vec4 without_padding(Place place, vec4 v, uint w) { return MASK ? walk_keep(place, v, 0.0, float(w)) : v; }
 

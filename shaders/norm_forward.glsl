@@ -13,7 +13,7 @@ void main()
     const uint c = gl_WorkGroupID.y, n = gl_WorkGroupID.z;
     const Walk walk = p.walk;
     const uint to = at(p.yt, n, c, 0, 0), from = at(p.xt, n, c, 0, 0), end = walk_end(walk);
-    const vec4 k = table[at(p.kt, PER_PICTURE ? n : 0, c, 0, 0)];
+    const vec4 k = table[at(p.kt, n / PICTURES, c, 0, 0)];
     const float mean = k.x, factor = k.y * k.z, beta = k.w;
     for (Place place = walk_start(walk); place.i < end; walk_step(walk, place)) {
         const vec4 value = activate((quad(x, from + place.i) - mean) * factor + beta);

@@ -16,7 +16,7 @@ void main()
     const uint lane = gl_LocalInvocationID.x, c = gl_WorkGroupID.y, n = gl_WorkGroupID.z;
     const Walk walk = p.walk;
     const uint from = at(p.xt, n, c, 0, 0), above = at(p.dyt, n, c, 0, 0), end = walk_end(walk);
-    const vec4 k = table[at(p.kt, PER_PICTURE ? n : 0, c, 0, 0)];
+    const vec4 k = table[at(p.kt, n / PICTURES, c, 0, 0)];
     vec4 sum = vec4(0.0), product = vec4(0.0);
     for (Place place = walk_start(walk); place.i < end; walk_step(walk, place)) {
         const vec4 normal = (quad(x, from + place.i) - k.x) * k.y;

@@ -16,7 +16,7 @@ void main()
     const uint c = gl_WorkGroupID.y, n = gl_WorkGroupID.z;
     const Walk walk = p.walk;
     const uint to = at(p.dxt, n, c, 0, 0), from = at(p.xt, n, c, 0, 0), above = at(p.dyt, n, c, 0, 0);
-    const uint entry = at(p.kt, PER_PICTURE ? n : 0, c, 0, 0), end = walk_end(walk);
+    const uint entry = at(p.kt, n / PICTURES, c, 0, 0), end = walk_end(walk);
     const vec4 k = table[entry], means = table[entry + 1];
     const float factor = k.y * k.z;
     for (Place place = walk_start(walk); place.i < end; walk_step(walk, place)) {

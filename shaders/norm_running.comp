@@ -1,5 +1,5 @@
 #version 450
-// Evaluation: the running statistics stand for those of the batch, or of each picture.
+// Evaluation: the running statistics stand for those of the batch, or of a part of it.
 #extension GL_GOOGLE_include_directive : require
 #include "tensor.glsl"
 layout(local_size_x = 64) in;

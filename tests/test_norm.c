@@ -133,7 +133,7 @@ static void wrong_use_is_refused(void **state)
     const vkp_shape x = {2, 3, 4, 5}, good = {1, 3, 1, 1}, bad = {1, 4, 1, 1}, stats = {1, 3, 1, 2};
     const struct {
         const vkp_op *op;
-        vkp_shape in[5];
+        vkp_shape in[6];
         vkp_attr attr;
     } wrong[] = {
         {&vkp_op_norm, {x, bad}, {.training = true}},
@@ -141,6 +141,9 @@ static void wrong_use_is_refused(void **state)
         {&vkp_op_norm, {x, good, good, good}, {.training = false}},
         {&vkp_op_norm, {x, good, good, bad, good}, {.training = false}},
         {&vkp_op_norm, {x}, {.training = true, .activation = VKP_TANH}},
+        {&vkp_op_norm, {x}, {.training = true, .pictures = 3}},
+        {&vkp_op_norm, {x, {0}, {0}, {0}, {0}, stats}, {.training = true, .pictures = 1}},
+        {&vkp_op_norm, {x, {0}, {0}, good, good, stats}, {.training = false}},
         {&vkp_op_activation, {x}, {.activation = VKP_LEAKY_RELU, .slope = -0.1f}},
         {&vkp_op_activation, {x}, {.activation = VKP_LEAKY_RELU, .slope = NAN}},
         {&vkp_op_running_stats, {stats, good, bad}, {.scale = 9}},
@@ -150,7 +153,7 @@ static void wrong_use_is_refused(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         vkp_node node = {.op = wrong[i].op, .attr = wrong[i].attr};
         vkp_shape out[VKP_MAX_OUT];
-        for (int k = 0; k < 5; k++)
+        for (int k = 0; k < 6; k++)
             if (wrong[i].in[k].n) node.in[k] = vkp_tensor_activation(1, wrong[i].in[k]);
         if (node.op->shape(&node, out) != VKP_SHAPE) fail_msg("%s, row %zu: not refused", node.op->name, i);
         assert_non_null(strstr(vkp_error(), node.op->name));

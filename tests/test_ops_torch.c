@@ -272,7 +272,7 @@ static void try_norm(trial *t)
     const bool training = one_of(t, "mode", "eval train");
     vkp_node node = {.op = &vkp_op_norm,
                      .attr = {.training = training,
-                              .per_picture = !batch,
+                              .pictures = batch ? 0 : 1,
                               .activation = one_of(t, "activation", "none relu leaky_relu"),
                               .slope = (float)number(t, "slope"),
                               .eps = (float)number(t, "eps")}};

@@ -13,7 +13,8 @@ typedef struct builder {
     vkp_graph *graph;
     const char *prefix;
     vkp_pass *pass;
-    bool training, per_picture;
+    bool training;
+    uint32_t pictures; /* of one statistic of a norm; 0: all */
     vkp_activation activation;
 } builder;
 
@@ -87,7 +88,7 @@ static vkp_status norm(const builder *b, const char *block, uint32_t index, vkp_
     char name[48];
     snprintf(name, sizeof name, "%s.%s.%u", b->prefix, block, index + 1);
     const vkp_attr attr = {.training = b->training,
-                           .per_picture = b->per_picture,
+                           .pictures = b->pictures,
                            .activation = b->activation,
                            .slope = LEAKY_SLOPE,
                            .eps = EPS};
@@ -236,7 +237,7 @@ vkp_status vkp_discriminator_forward(const vkp_bound_params *params, const vkp_c
                        .prefix = prefix,
                        .pass = pass,
                        .training = true,
-                       .per_picture = config->d_norm == VKP_CONFIG_NORM_INSTANCE,
+                       .pictures = config->d_norm == VKP_CONFIG_NORM_INSTANCE ? 1 : 0,
                        .activation = VKP_LEAKY_RELU};
     vkp_value x, y = 0;
     VKP_TRY(conv(&b, "conv1.0", 1, rgb, &x));

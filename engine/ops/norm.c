@@ -1,19 +1,59 @@
 /* norm: batch and instance normalization with an optional affine map and activation (torch.nn.BatchNorm2d,
  * InstanceNorm2d). Large tensors are swept as few times as the formula allows: once for the statistics,
- * once for y; once for the gradient's sums, once for dx. */
+ * once for y; once for the gradient's sums, once for dx.
+ *
+ * attr.pictures consecutive pictures share one mean and variance a channel: `stats` is (n / pictures, c, 1, 2).
+ * Training takes them from x, or as the input `given` from whoever computed them with x, and then makes no
+ * `stats`; evaluation takes the running ones. */
 #include <math.h>
 #include <string.h>
 
 #include "ops/op.h"
 #include "ops/walk.h"
 
-enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, Y = 0, STATS };
+enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, GIVEN, Y = 0, STATS };
 
 #define LANES 64
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
-static uint32_t statistics(const vkp_node *node) { return node->attr.per_picture ? node->in[X].shape.n : 1; }
+/* Pictures of one statistic. */
+static uint32_t pictures(const vkp_node *node)
+{
+    return node->attr.pictures ? node->attr.pictures : node->in[X].shape.n;
+}
+
+static uint32_t statistics(const vkp_node *node) { return node->in[X].shape.n / pictures(node); }
+
+/* Where the statistics are that normalize x. */
+static const vkp_tensor *statistics_of(const vkp_node *node)
+{
+    return node->in[GIVEN].buffer ? &node->in[GIVEN] : &node->out[STATS];
+}
+
+/* Whether the statistics may be taken from where they are to come from. */
+static vkp_status check_statistics(const vkp_node *node)
+{
+    const vkp_shape x = node->in[X].shape, given = node->in[GIVEN].shape;
+    char text[48], other[48];
+    if (node->attr.pictures && x.n % node->attr.pictures)
+        return vkp_fail(VKP_SHAPE, "norm of %s cannot share statistics among %u pictures each (it needs a "
+                        "multiple of that; check the batch)", vkp_shape_text(x, text), node->attr.pictures);
+    if (node->attr.training) {
+        const vkp_shape stats = {statistics(node), x.c, 1, 2};
+        if (!node->in[GIVEN].buffer || vkp_shape_equal(given, stats)) return VKP_OK;
+        return vkp_fail(VKP_SHAPE, "norm of %s cannot take given statistics of %s (it needs a mean and a "
+                        "variance each; check the sizes)", vkp_shape_text(x, text),
+                        vkp_shape_text(given, other));
+    }
+    if (node->in[GIVEN].buffer)
+        return vkp_fail(VKP_SHAPE, "norm of %s cannot take given statistics in evaluation (only running "
+                        "ones; set training)", vkp_shape_text(x, text));
+    if (!node->in[RUNNING_MEAN].buffer || !node->in[RUNNING_VAR].buffer)
+        return vkp_fail(VKP_SHAPE, "norm of %s has no running statistics (evaluation needs both; give "
+                        "them or set training)", vkp_shape_text(x, text));
+    return VKP_OK;
+}
 
 static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
 {
@@ -26,14 +66,12 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
                             "check the sizes)", vkp_shape_text(x, text), vkp_op_norm.in[i].name,
                             vkp_shape_text(node->in[i].shape, other));
     }
-    if (!node->attr.training && (!node->in[RUNNING_MEAN].buffer || !node->in[RUNNING_VAR].buffer))
-        return vkp_fail(VKP_SHAPE, "norm of %s has no running statistics (evaluation needs both; give "
-                        "them or set training)", vkp_shape_text(x, text));
+    VKP_TRY(check_statistics(node));
     if (node->attr.activation > VKP_LEAKY_RELU)
         return vkp_fail(VKP_SHAPE, "norm of %s cannot end in that activation (only in ReLU or LeakyReLU; "
                         "use the operation activation after it)", vkp_shape_text(x, text));
     out[Y] = x;
-    out[STATS] = (vkp_shape){statistics(node), x.c, 1, 2};
+    if (!node->in[GIVEN].buffer) out[STATS] = (vkp_shape){statistics(node), x.c, 1, 2};
     return VKP_OK;
 }
 
@@ -62,23 +100,25 @@ static vkp_status record(vkp_program *p, const vkp_node *node, const pass *s)
     const vkp_tensor *x = &node->in[X];
     const vkp_walk walk = walk_of(x);
     const uint32_t chunk = vkp_walk_pictures(device, (const vkp_tensor *const[]){x, s->result, s->dy}, 3);
+    const uint32_t group = pictures(node);
     uint32_t slope;
     memcpy(&slope, &a->slope, sizeof slope);
-    for (uint32_t n = 0; n < x->shape.n; n += chunk) {
-        const uint32_t count = least(chunk, x->shape.n - n);
+    for (uint32_t n = 0, count; n < x->shape.n; n += count) {
+        /* Whole groups, or as much as fits of one. */
+        count = chunk < group ? least(chunk, group - n % group) : least(chunk / group * group, x->shape.n - n);
         const vkp_tensor xs = vkp_tensor_pictures(x, n, count);
         const vkp_tensor results = vkp_tensor_pictures(s->result, n, count);
         const vkp_tensor dys = vkp_tensor_pictures(s->dy ? s->dy : x, n, count);
         const bool texels = vkp_texels_fit(device, &xs, 4) && vkp_texels_fit(device, &dys, 4);
         vkp_dispatch d = {.shader = texels ? s->texel_shader : s->shader,
                           .groups = {walk.groups, x->shape.c, count},
-                          .spec = {a->activation, slope, vkp_has_padding(x), a->per_picture, s->add},
+                          .spec = {a->activation, slope, vkp_has_padding(x), group, s->add},
                           .spec_count = 5};
         vkp_bind_quads(device, &d, &results, s->add ? VKP_READ_WRITE : VKP_WRITE, false);
         vkp_bind_quads(device, &d, &xs, VKP_READ, texels);
         if (s->dy) vkp_bind_quads(device, &d, &dys, VKP_READ, texels);
         if (s->table) {
-            const vkp_tensor rows = a->per_picture ? vkp_tensor_pictures(s->table, n, count) : *s->table;
+            const vkp_tensor rows = vkp_tensor_pictures(s->table, n / group, vkp_groups(count, group));
             vkp_bind_quads(device, &d, &rows, VKP_READ, false);
         }
         vkp_push_walk(&d, x, walk);
@@ -94,7 +134,7 @@ static vkp_status new_parts(vkp_program *p, const vkp_tensor *x, vkp_tensor *par
     return vkp_tensor_new_packed(p, shape_of_parts, "norm parts", parts);
 }
 
-static vkp_status batch_statistics(vkp_program *p, const vkp_node *node)
+static vkp_status training_statistics(vkp_program *p, const vkp_node *node)
 {
     const vkp_device *device = vkp_program_device(p);
     const vkp_tensor *x = &node->in[X];
@@ -133,10 +173,11 @@ static vkp_status affine_table(vkp_program *p, const vkp_node *node, vkp_tensor 
     vkp_dispatch d = {.shader = VKP_SHADER_norm_affine, .groups = {vkp_groups(channels, LANES), groups, 1},
                       .spec = {gamma, beta}, .spec_count = 2};
     vkp_bind_quads(device, &d, table, VKP_WRITE, false);
-    vkp_bind(device, &d, &node->out[STATS], VKP_READ);
+    const vkp_tensor *stats = statistics_of(node);
+    vkp_bind(device, &d, stats, VKP_READ);
     /* Where one is absent the shader reads none; the statistics keep its binding valid. */
-    vkp_bind(device, &d, gamma ? &node->in[GAMMA] : &node->out[STATS], VKP_READ);
-    vkp_bind(device, &d, beta ? &node->in[BETA] : &node->out[STATS], VKP_READ);
+    vkp_bind(device, &d, gamma ? &node->in[GAMMA] : stats, VKP_READ);
+    vkp_bind(device, &d, beta ? &node->in[BETA] : stats, VKP_READ);
     vkp_push(&d, channels);
     vkp_push_float(&d, node->attr.eps);
     return vkp_program_dispatch(p, &d);
@@ -145,7 +186,10 @@ static vkp_status affine_table(vkp_program *p, const vkp_node *node, vkp_tensor 
 static vkp_status forward(vkp_program *p, const vkp_node *node)
 {
     vkp_tensor table;
-    VKP_TRY(node->attr.training ? batch_statistics(p, node) : running_statistics(p, node));
+    if (!node->attr.training)
+        VKP_TRY(running_statistics(p, node));
+    else if (!node->in[GIVEN].buffer)
+        VKP_TRY(training_statistics(p, node));
     VKP_TRY(affine_table(p, node, &table));
     return record(p, node, &(pass){PASS(norm_forward), .result = &node->out[Y], .table = &table});
 }
@@ -193,7 +237,8 @@ static double activate(const vkp_attr *attr, double v)
     return attr->activation == VKP_RELU ? 0 : (double)attr->slope * v;
 }
 
-/* One channel of pictures [first, first + count): statistics into stats, results into y. */
+/* One channel of pictures [first, first + count): statistics into stats, results into y. Given statistics are
+ * x's own, which the gradient flows through: here they are computed as if they had not been given. */
 static void reference_channel(const vkp_node *node, const double *const in[VKP_MAX_IN], uint32_t first,
                               uint32_t count, uint32_t c, double *stats, double *y)
 {
@@ -225,21 +270,53 @@ static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
     const vkp_shape s = node->in[X].shape;
     const uint32_t groups = statistics(node), each = s.n / groups;
     for (uint32_t g = 0; g < groups; g++)
-        for (uint32_t c = 0; c < s.c; c++)
-            reference_channel(node, in, g * each, each, c, &out[STATS][(g * (size_t)s.c + c) * 2], out[Y]);
+        for (uint32_t c = 0; c < s.c; c++) {
+            double stats[2];
+            reference_channel(node, in, g * each, each, c, stats, out[Y]);
+            if (out[STATS]) memcpy(&out[STATS][(g * (size_t)s.c + c) * 2], stats, sizeof stats);
+        }
 }
 
-/* Values far from zero and close together, in pairs around 100 so that a float holds their mean exactly:
- * the rounding of the mean would drown what is looked for, digits lost to its size. */
-enum { FAR_FROM_ZERO = 1 };
+/* What the tests fill x with. FAR_FROM_ZERO: values close together, in pairs around 100 so that a float holds
+ * their mean exactly: the rounding of the mean would drown what is looked for, digits lost to its size.
+ * KNOWN: values whose statistics can be given. */
+enum { RANDOM, FAR_FROM_ZERO, KNOWN };
+
+static float value_of_x(uint32_t mode, uint64_t k)
+{
+    if (mode == KNOWN) return (float)(k * 397 % 1471) / 700.0f - 0.3f;
+    const float distance = (float)(1 + k / 2 * 397 % 1471) / 8192.0f;
+    return k % 2 ? 100.0f - distance : 100.0f + distance;
+}
+
+/* The statistics of what fill() makes. */
+static void fill_given(const vkp_node *node, float *values)
+{
+    const vkp_shape s = node->in[X].shape;
+    const uint64_t plane = (uint64_t)s.h * s.w, count = pictures(node) * plane;
+    for (uint32_t g = 0; g < statistics(node); g++)
+        for (uint32_t c = 0; c < s.c; c++) {
+            double sum = 0, squares = 0;
+            for (uint64_t k = 0; k < count; k++) {
+                const uint64_t n = g * (uint64_t)pictures(node) + k / plane;
+                const double value = (double)value_of_x(node->attr.mode, (n * s.c + c) * plane + k % plane);
+                sum += value;
+                squares += value * value;
+            }
+            const double mean = sum / (double)count;
+            *values++ = (float)mean;
+            *values++ = (float)(squares / (double)count - mean * mean);
+        }
+}
+
 static bool fill(const vkp_node *node, uint32_t i, float *values)
 {
-    if (i != X || node->attr.mode != FAR_FROM_ZERO) return false;
+    if (node->attr.mode == RANDOM || (i != X && i != GIVEN)) return false;
     const uint64_t count = vkp_shape_count(node->in[X].shape);
-    for (uint64_t k = 0; k < count; k++) {
-        const float distance = (float)(1 + k / 2 * 397 % 1471) / 8192.0f;
-        values[k] = k % 2 ? 100.0f - distance : 100.0f + distance;
-    }
+    if (i == GIVEN)
+        fill_given(node, values);
+    else
+        for (uint64_t k = 0; k < count; k++) values[k] = value_of_x(node->attr.mode, k);
     return true;
 }
 
@@ -262,15 +339,21 @@ static const vkp_case cases[] = {
     {.in = {{2, 3, 6, 7}, CHANNELS(3)}, .attr = {TRAIN}},
     {.in = {{2, 3, 6, 7}, {0}, CHANNELS(3)}, .attr = {TRAIN}},
     {.in = AFFINE(2, 3, 64, 64), .attr = {TRAIN, .mode = FAR_FROM_ZERO}},
-    {.in = {{1, 1, 1, 7}}, .attr = {TRAIN, .per_picture = true}},
-    {.in = {{3, 5, 9, 10}}, .attr = {TRAIN, .per_picture = true, LEAKY}},
-    {.in = {{2, 3, 67, 64}}, .attr = {TRAIN, .per_picture = true, LEAKY}},
-    {.in = {{2, 3, 30, 30}}, .attr = {TRAIN, .per_picture = true, .mode = FAR_FROM_ZERO}},
-    {.in = AFFINE(3, 4, 5, 6), .attr = {TRAIN, .per_picture = true, .activation = VKP_RELU}},
+    {.in = {{1, 1, 1, 7}}, .attr = {TRAIN, .pictures = 1}},
+    {.in = {{3, 5, 9, 10}}, .attr = {TRAIN, .pictures = 1, LEAKY}},
+    {.in = {{2, 3, 67, 64}}, .attr = {TRAIN, .pictures = 1, LEAKY}},
+    {.in = {{2, 3, 30, 30}}, .attr = {TRAIN, .pictures = 1, .mode = FAR_FROM_ZERO}},
+    {.in = AFFINE(3, 4, 5, 6), .attr = {TRAIN, .pictures = 1, .activation = VKP_RELU}},
+    {.in = AFFINE(4, 3, 5, 7), .attr = {TRAIN, .pictures = 2, LEAKY}},
+    {.in = AFFINE(6, 2, 8, 9), .attr = {TRAIN, .pictures = 3, .activation = VKP_RELU}},
+    {.in = AFFINE(6, 1, 61, 76), .attr = {TRAIN, .pictures = 2}},
+    {.in = {{3, 4, 5, 6}, CHANNELS(4), CHANNELS(4), {0}, {0}, {1, 4, 1, 2}}, .attr = {TRAIN, .mode = KNOWN}},
+    {.in = {{4, 3, 7, 9}, {0}, {0}, {0}, {0}, {2, 3, 1, 2}},
+     .attr = {TRAIN, .pictures = 2, LEAKY, .mode = KNOWN}},
     {.in = RUNNING(1, 1, 1, 1), .attr = {.eps = 1e-5f}},
     {.in = RUNNING(2, 5, 7, 9), .attr = {.eps = 1e-5f, .activation = VKP_RELU}},
     {.in = RUNNING(3, 66, 4, 4), .attr = {.eps = 1e-3f, .activation = VKP_LEAKY_RELU, .slope = 0.1f}},
-    {.in = {{2, 3, 5, 5}, {0}, {0}, CHANNELS(3), CHANNELS(3)}, .attr = {.eps = 1e-5f, .per_picture = true}},
+    {.in = {{2, 3, 5, 5}, {0}, {0}, CHANNELS(3), CHANNELS(3)}, .attr = {.eps = 1e-5f, .pictures = 1}},
     {.in = AFFINE(4, 32, 320, 320), .attr = {TRAIN, .activation = VKP_RELU}, .large = true},
 };
 
@@ -278,7 +361,7 @@ const vkp_op vkp_op_norm = {
     .name = "norm",
     .summary = "batch or instance normalization, training or evaluation, with affine map and (Leaky)ReLU",
     .in = {{"x", VKP_ACTIVATION}, {"gamma", VKP_PARAMETER}, {"beta", VKP_PARAMETER},
-           {"running_mean", VKP_STATE}, {"running_var", VKP_STATE, 0.2f, 2}},
+           {"running_mean", VKP_STATE}, {"running_var", VKP_STATE, 0.2f, 2}, {"given", VKP_STATE}},
     .out = {{"y", VKP_ACTIVATION}, {"stats", VKP_STATE}},
     .shape = shape,
     .forward = forward,

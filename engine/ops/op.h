@@ -21,7 +21,8 @@ typedef struct vkp_attr {
     uint32_t factor;          /* pooling and upsampling */
     vkp_activation activation;
     bool training;            /* norm: batch statistics, not running ones */
-    bool per_picture;         /* norm: statistics for each picture (InstanceNorm), not the batch (BatchNorm) */
+    uint32_t pictures;        /* norm: so many consecutive pictures share statistics; 0: all (BatchNorm),
+                                 1: each has its own (InstanceNorm) */
     uint32_t mode;            /* losses and others: see the operation */
     float slope;              /* LeakyReLU */
     float eps, momentum;
