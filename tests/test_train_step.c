@@ -240,6 +240,14 @@ static bool is_cancelled(const session *s, const char *network, const char *para
     return false;
 }
 
+/* What the networks say of it must be what PyTorch's side knows. */
+static void check_cancelled(const session *s, const vkp_params *p, const char *network)
+{
+    for (uint32_t i = 0; i < p->count; i++)
+        if (p->list[i].zero_grad != is_cancelled(s, network, p->list[i].name))
+            fail_msg("%s's %s: a gradient that cancels?", network, p->list[i].name);
+}
+
 static float *read_gradient(const vkp_params *p, const char *name, uint64_t *count)
 {
     for (uint32_t i = 0; i < p->count; i++) {
@@ -255,8 +263,8 @@ static float *read_gradient(const vkp_params *p, const char *name, uint64_t *cou
     return NULL;
 }
 
-/* "grad.G.enc1.0.weight". A bias that a norm cancels has no gradient but noise, which must be small beside
- * the gradient of its convolution's weights. */
+/* "grad.G.enc1.0.weight". A bias that a norm cancels has a gradient of zero; PyTorch's is the noise of rounding,
+ * which must be small beside the gradient of its convolution's weights. */
 static void compare_parameter(comparison *c, const char *torch)
 {
     const bool is_g = torch[5] == 'G';
@@ -270,6 +278,7 @@ static void compare_parameter(comparison *c, const char *torch)
         float *weight = read_gradient(p, beside, &weights), *zero = calloc(weights, sizeof *zero);
         assert_non_null(zero);
         const double size = dense_compare(weight, zero, weights, 1).mean;
+        for (uint64_t i = 0; i < count; i++) assert_true(got[i] == 0);
         add_to(&c->cancelled, dense_compare(got, want, count, size).mean, torch, 1e-4);
         free(weight);
         free(zero);
@@ -398,6 +407,8 @@ static void first_step_by_name(void **state)
     assert_int_equal(c.fused, 2 * 11 + (2 + 3) * 9);
     assert_int_equal(c.parameters.count + c.cancelled.count,
                      trained_tensors(&s.model.generator) + trained_tensors(&s.model.discriminator));
+    check_cancelled(&s, &s.model.generator, "generator");
+    check_cancelled(&s, &s.model.discriminator, "discriminator");
     compare_figures(&s, file, &losses);
     vkp_safetensors_free(file);
     close_session(&s);

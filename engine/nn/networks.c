@@ -17,14 +17,19 @@ typedef struct builder {
     vkp_activation activation;
 } builder;
 
-static vkp_status declare_conv(vkp_params *p, const char *layer, uint32_t in, uint32_t out, uint32_t kernel)
+/* A norm with the batch's own statistics takes away whatever is added to all of a channel: where one follows
+ * (`cancelled`), the gradient of the bias is exactly zero. */
+static vkp_status declare_conv(vkp_params *p, const char *layer, uint32_t in, uint32_t out, uint32_t kernel,
+                               bool cancelled)
 {
     char name[40];
     const float bound = 1 / sqrtf((float)(in * kernel * kernel));
     snprintf(name, sizeof name, "%s.weight", layer);
     VKP_TRY(vkp_params_declare(p, name, 4, (vkp_shape){out, in, kernel, kernel}, true, bound, 0));
     snprintf(name, sizeof name, "%s.bias", layer);
-    return vkp_params_declare(p, name, 1, (vkp_shape){1, out, 1, 1}, true, bound, 0);
+    VKP_TRY(vkp_params_declare(p, name, 1, (vkp_shape){1, out, 1, 1}, true, bound, 0));
+    p->list[p->count - 1].zero_grad = cancelled;
+    return VKP_OK;
 }
 
 static vkp_status declare_norm(vkp_params *p, const char *layer, uint32_t channels)
@@ -129,11 +134,11 @@ vkp_status vkp_generator_declare(vkp_params *p)
         char layer[32];
         const uint32_t index = g_conv_index(i);
         snprintf(layer, sizeof layer, "%s.%u", g_blocks[i].name, index);
-        VKP_TRY(declare_conv(p, layer, g_blocks[i].in, g_blocks[i].out, g_blocks[i].kernel));
+        VKP_TRY(declare_conv(p, layer, g_blocks[i].in, g_blocks[i].out, g_blocks[i].kernel, true));
         snprintf(layer, sizeof layer, "%s.%u", g_blocks[i].name, index + 1);
         VKP_TRY(declare_norm(p, layer, g_blocks[i].out));
     }
-    return declare_conv(p, "dec4.0", 64, 2, 5);
+    return declare_conv(p, "dec4.0", 64, 2, 5, false);
 }
 
 static vkp_status g_block(const builder *b, int which, vkp_value x, vkp_value *y)
@@ -209,20 +214,20 @@ static vkp_status declare_d_norm(vkp_params *p, const char *layer, uint32_t chan
 
 vkp_status vkp_discriminator_declare(vkp_params *p, const vkp_config *config)
 {
-    VKP_TRY(declare_conv(p, "conv1.0", 3, 16, 5));
+    VKP_TRY(declare_conv(p, "conv1.0", 3, 16, 5, true));
     VKP_TRY(declare_d_norm(p, "conv1.1", 16, config));
-    VKP_TRY(declare_conv(p, "conv2.1", 16, 32, 3));
-    VKP_TRY(declare_conv(p, "conv2.3", 32, 32, 3));
+    VKP_TRY(declare_conv(p, "conv2.1", 16, 32, 3, false));
+    VKP_TRY(declare_conv(p, "conv2.3", 32, 32, 3, false));
     for (uint32_t i = 3, channels = 32; i <= 5; i++, channels *= 2) {
         char layer[32];
         for (uint32_t half = 0; half < 2; half++) {
             snprintf(layer, sizeof layer, "conv%u.%u", i, 1 + 3 * half);
-            VKP_TRY(declare_conv(p, layer, half ? 2 * channels : channels, 2 * channels, 3));
+            VKP_TRY(declare_conv(p, layer, half ? 2 * channels : channels, 2 * channels, 3, true));
             snprintf(layer, sizeof layer, "conv%u.%u", i, 2 + 3 * half);
             VKP_TRY(declare_d_norm(p, layer, 2 * channels, config));
         }
     }
-    return declare_conv(p, "out_patch", 256, 1, 1);
+    return declare_conv(p, "out_patch", 256, 1, 1, false);
 }
 
 vkp_status vkp_discriminator_forward(const vkp_bound_params *params, const vkp_config *config, vkp_value rgb,
