@@ -1,8 +1,12 @@
-// The activations by vkp_activation of engine/ops/op.h. Takes specialization constants 0 and 1.
+// The activations by vkp_activation of engine/ops/op.h. Takes specialization constants ACTIVATION_ID, which is
+// 0 unless defined before, and the next.
 #ifndef ACTIVATION_GLSL
 #define ACTIVATION_GLSL
-layout(constant_id = 0) const uint ACTIVATION = 0;
-layout(constant_id = 1) const float SLOPE = 0.0;
+#ifndef ACTIVATION_ID
+#define ACTIVATION_ID 0
+#endif
+layout(constant_id = ACTIVATION_ID) const uint ACTIVATION = 0;
+layout(constant_id = ACTIVATION_ID + 1) const float SLOPE = 0.0;
 const uint LINEAR = 0, RELU = 1, LEAKY_RELU = 2, TANH = 3;
 
 // Good to the last bits for small arguments too, where the quotient of exponentials cancels. tanh(u) for

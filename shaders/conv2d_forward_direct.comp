@@ -3,6 +3,8 @@
 // every device can run and the others are measured against. An invocation makes 4 outputs of a row.
 #extension GL_GOOGLE_include_directive : require
 #include "tensor.glsl"
+#define ACTIVATION_ID 5
+#include "activation.glsl"
 layout(local_size_x = 8, local_size_y = 8) in;
 layout(constant_id = 0) const uint KERNEL = 3;
 layout(constant_id = 1) const uint STRIDE = 1;
@@ -39,5 +41,6 @@ void main()
                 }
             }
         }
+    sum = activate(sum);
     for (uint i = 0; i < 4; i++) y[at(p.yt, n, o, oy, ox + i)] = ox + i < p.wy ? sum[i] : 0.0;
 }

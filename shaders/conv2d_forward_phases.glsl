@@ -84,7 +84,7 @@ void main()
                 if (x0 * UP / 4 + q >= to_pitch) continue;
                 const int x = q * 4;
                 vec4 v = vec4(SUM(py, x, c), SUM(py, x + 1, c), SUM(py, x + 2, c), SUM(py, x + 3, c));
-                v = CROP(v, x0 * UP + x, to_width);
+                v = STORED(v, x0 * UP + x, to_width);
                 for (int r = 0; r < end_row - first_row; r++) to[row + r * to_pitch + q] = v;
             }
         }

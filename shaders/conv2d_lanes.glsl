@@ -64,7 +64,7 @@ void main()
                 if (y0 + py >= to_height || x0 / 4 + q >= to_pitch) continue;
                 const int i = (py * WIDE + q * 4) * CHANNELS + c, target = row + py * to_pitch + q;
                 vec4 v = vec4(sum[i], sum[i + CHANNELS], sum[i + 2 * CHANNELS], sum[i + 3 * CHANNELS]);
-                v = CROP(v, x0 + q * 4, to_width);
+                v = STORED(v, x0 + q * 4, to_width);
                 to[target] = ADD ? to[target] + v : v;
             }
     }

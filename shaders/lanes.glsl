@@ -8,6 +8,8 @@
 #extension GL_KHR_shader_subgroup_shuffle : require
 #extension GL_GOOGLE_include_directive : require
 #include "tensor.glsl"
+#define ACTIVATION_ID 9 // VKP_CONV_ACTIVATION of engine/ops/conv2d_pack.h
+#include "activation.glsl"
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const int LANES = 8; // the subgroup's size
 
@@ -34,4 +36,6 @@ layout(push_constant) uniform Push {
 #define PARTS(count, size) (((count) + (size)-1) / (size))
 // Zero for the floats of the quadruple starting at column x that lie beyond the row's end.
 #define CROP(v, x, width) mix(vec4(0.0), v, lessThan(ivec4(x) + ivec4(0, 1, 2, 3), ivec4(width)))
+// What is stored of a quadruple of sums; the gradient by the input has no activation.
+#define STORED(v, x, width) CROP(activate(v), x, width)
 #endif

@@ -5,9 +5,11 @@
 
 #include "base/random.h"
 #include "device_fixture.h"
+#include "nn/params.h"
 #include "ops/adam.h"
 #include "ops/init_uniform.h"
 #include "ops/op.h"
+#include "scratch.h"
 
 enum { COUNT = 1003, STEPS = 5 };
 
@@ -120,6 +122,30 @@ static void init_in_runs(void **state)
     end(&f);
 }
 
+/* A checkpoint may hold the noise of rounding for a gradient that is zero by algebra. */
+static void zero_gradients_stay_zero(void **state)
+{
+    (void)state;
+    vkp_params p = {0}, *list[] = {&p};
+    const char *const prefixes[] = {"N"};
+    assert_ok(vkp_params_declare(&p, "weight", 1, (vkp_shape){1, 70, 1, 1}, true, 0, 1));
+    assert_ok(vkp_params_declare(&p, "bias", 1, (vkp_shape){1, 70, 1, 1}, true, 0, 1));
+    assert_ok(vkp_params_allocate(&p, test_device, true));
+    float noise[256], got[256];
+    assert_true(p.trained <= 256);
+    for (int i = 0; i < 256; i++) noise[i] = uniform(1, (uint64_t)i);
+    assert_ok(vkp_buffer_write(test_device, &p.grads, 0, noise, p.trained * sizeof *noise));
+    assert_ok(vkp_optimizer_save("noise.safetensors", list, prefixes, 1));
+    p.list[1].zero_grad = true;
+    assert_ok(vkp_optimizer_load("noise.safetensors", list, prefixes, 1));
+    assert_ok(vkp_buffer_read(test_device, &p.grads, 0, got, p.trained * sizeof *got));
+    for (uint64_t i = 0; i < 70; i++) {
+        assert_true(got[p.list[0].offset + i] == noise[p.list[0].offset + i]);
+        assert_true(got[p.list[1].offset + i] == 0);
+    }
+    vkp_params_free(&p);
+}
+
 /* Shapes that do not fit are refused before anything is written down. */
 static void shapes_refused(void **state)
 {
@@ -151,6 +177,8 @@ static void shapes_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(adam_steps), cmocka_unit_test(init_in_runs),
+                                       cmocka_unit_test_setup_teardown(zero_gradients_stay_zero, scratch_enter,
+                                                                       scratch_leave),
                                        cmocka_unit_test(shapes_refused)};
     return cmocka_run_group_tests(tests, open_test_device, close_test_device);
 }

@@ -18,14 +18,19 @@ typedef struct builder {
     vkp_activation activation;
 } builder;
 
-static vkp_status declare_conv(vkp_params *p, const char *layer, uint32_t in, uint32_t out, uint32_t kernel)
+/* A norm with the batch's own statistics takes away whatever is added to all of a channel: where one follows
+ * (`cancelled`), the gradient of the bias is exactly zero. */
+static vkp_status declare_conv(vkp_params *p, const char *layer, uint32_t in, uint32_t out, uint32_t kernel,
+                               bool cancelled)
 {
     char name[40];
     const float bound = 1 / sqrtf((float)(in * kernel * kernel));
     snprintf(name, sizeof name, "%s.weight", layer);
     VKP_TRY(vkp_params_declare(p, name, 4, (vkp_shape){out, in, kernel, kernel}, true, bound, 0));
     snprintf(name, sizeof name, "%s.bias", layer);
-    return vkp_params_declare(p, name, 1, (vkp_shape){1, out, 1, 1}, true, bound, 0);
+    VKP_TRY(vkp_params_declare(p, name, 1, (vkp_shape){1, out, 1, 1}, true, bound, 0));
+    p->list[p->count - 1].zero_grad = cancelled;
+    return VKP_OK;
 }
 
 static vkp_status declare_norm(vkp_params *p, const char *layer, uint32_t channels)
@@ -57,28 +62,27 @@ static vkp_status add(const builder *b, const vkp_op *op, const vkp_attr *attr, 
     return VKP_OK;
 }
 
-/* Convolution "BLOCK.INDEX"; upsample 1 for none. */
-static vkp_status conv(const builder *b, const char *layer, uint32_t upsample, vkp_value x, vkp_value *y)
+/* Convolution "BLOCK.INDEX" with the activation that follows it, whose layer `result` names the output;
+ * upsample 1 for none. */
+static vkp_status conv(const builder *b, const char *layer, uint32_t upsample, vkp_activation activation,
+                       const char *result, vkp_value x, vkp_value *y)
 {
     const vkp_value weight = vkp_bound_find(b->params, "%s.weight", layer);
     const uint32_t kernel = vkp_graph_at(b->graph, weight).shape.h;
-    const vkp_attr attr = {.kernel = kernel, .stride = 1, .padding = kernel / 2, .upsample = upsample};
+    const vkp_attr attr = {.kernel = kernel,
+                           .stride = 1,
+                           .padding = kernel / 2,
+                           .upsample = upsample,
+                           .activation = activation,
+                           .slope = LEAKY_SLOPE};
     *y = 0;
-    return add(b, &vkp_op_conv2d, &attr, layer, x, weight, vkp_bound_find(b->params, "%s.bias", layer), y);
+    return add(b, &vkp_op_conv2d, &attr, result, x, weight, vkp_bound_find(b->params, "%s.bias", layer), y);
 }
 
 static vkp_status pool(const builder *b, const char *layer, uint32_t factor, vkp_value x, vkp_value *y)
 {
     *y = 0;
     return add(b, &vkp_op_avg_pool, &(vkp_attr){.factor = factor}, layer, x, 0, 0, y);
-}
-
-static vkp_status activate(const builder *b, const char *layer, vkp_activation activation, vkp_value x,
-                           vkp_value *y)
-{
-    *y = 0;
-    return add(b, &vkp_op_activation, &(vkp_attr){.activation = activation, .slope = LEAKY_SLOPE}, layer, x,
-               0, 0, y);
 }
 
 /* Norm "BLOCK.INDEX" with the activation that follows it, whose layer index is one higher: that is the
@@ -131,11 +135,11 @@ vkp_status vkp_generator_declare(vkp_params *p)
         char layer[32];
         const uint32_t index = g_conv_index(i);
         snprintf(layer, sizeof layer, "%s.%u", g_blocks[i].name, index);
-        VKP_TRY(declare_conv(p, layer, g_blocks[i].in, g_blocks[i].out, g_blocks[i].kernel));
+        VKP_TRY(declare_conv(p, layer, g_blocks[i].in, g_blocks[i].out, g_blocks[i].kernel, true));
         snprintf(layer, sizeof layer, "%s.%u", g_blocks[i].name, index + 1);
         VKP_TRY(declare_norm(p, layer, g_blocks[i].out));
     }
-    return declare_conv(p, "dec4.0", 64, 2, 5);
+    return declare_conv(p, "dec4.0", 64, 2, 5, false);
 }
 
 static vkp_status g_block(const builder *b, int which, vkp_value x, vkp_value *y)
@@ -146,7 +150,7 @@ static vkp_status g_block(const builder *b, int which, vkp_value x, vkp_value *y
     snprintf(layer, sizeof layer, "%s.0", g_blocks[which].name);
     if (g_blocks[which].pool) VKP_TRY(pool(b, layer, g_blocks[which].pool, x, &z));
     snprintf(layer, sizeof layer, "%s.%u", g_blocks[which].name, index);
-    VKP_TRY(conv(b, layer, g_blocks[which].upsample, z, &z));
+    VKP_TRY(conv(b, layer, g_blocks[which].upsample, VKP_LINEAR, layer, z, &z));
     return norm(b, g_blocks[which].name, index + 1, z, y);
 }
 
@@ -188,7 +192,7 @@ vkp_status vkp_generator_forward(const vkp_bound_params *params, vkp_value gray,
         return vkp_fail(VKP_SHAPE,
                         "the generator cannot take %s (sides must be multiples of 16; choose another size)",
                         vkp_shape_text(s, text));
-    vkp_value cat2, cat3, cat4, enc1, enc2, enc3, enc4 = 0, dec1, dec2, dec3, y;
+    vkp_value cat2, cat3, cat4, enc1, enc2, enc3, enc4 = 0, dec1, dec2, dec3;
     VKP_TRY(make_skip(&b, s, 1, DEC3, ENC1, &cat4, &dec3, &enc1));
     VKP_TRY(make_skip(&b, s, 4, DEC2, ENC2, &cat3, &dec2, &enc2));
     VKP_TRY(make_skip(&b, s, 8, DEC1, ENC3, &cat2, &dec1, &enc3));
@@ -199,8 +203,7 @@ vkp_status vkp_generator_forward(const vkp_bound_params *params, vkp_value gray,
     VKP_TRY(g_block(&b, DEC1, enc4, &dec1));
     VKP_TRY(g_block(&b, DEC2, cat2, &dec2));
     VKP_TRY(g_block(&b, DEC3, cat3, &dec3));
-    VKP_TRY(conv(&b, "dec4.0", 1, cat4, &y));
-    return activate(&b, "dec4.1", VKP_TANH, y, &pass->out);
+    return conv(&b, "dec4.0", 1, VKP_TANH, "dec4.1", cat4, &pass->out);
 }
 
 static vkp_status declare_d_norm(vkp_params *p, const char *layer, uint32_t channels,
@@ -212,20 +215,20 @@ static vkp_status declare_d_norm(vkp_params *p, const char *layer, uint32_t chan
 
 vkp_status vkp_discriminator_declare(vkp_params *p, const vkp_config *config)
 {
-    VKP_TRY(declare_conv(p, "conv1.0", 3, 16, 5));
+    VKP_TRY(declare_conv(p, "conv1.0", 3, 16, 5, true));
     VKP_TRY(declare_d_norm(p, "conv1.1", 16, config));
-    VKP_TRY(declare_conv(p, "conv2.1", 16, 32, 3));
-    VKP_TRY(declare_conv(p, "conv2.3", 32, 32, 3));
+    VKP_TRY(declare_conv(p, "conv2.1", 16, 32, 3, false));
+    VKP_TRY(declare_conv(p, "conv2.3", 32, 32, 3, false));
     for (uint32_t i = 3, channels = 32; i <= 5; i++, channels *= 2) {
         char layer[32];
         for (uint32_t half = 0; half < 2; half++) {
             snprintf(layer, sizeof layer, "conv%u.%u", i, 1 + 3 * half);
-            VKP_TRY(declare_conv(p, layer, half ? 2 * channels : channels, 2 * channels, 3));
+            VKP_TRY(declare_conv(p, layer, half ? 2 * channels : channels, 2 * channels, 3, true));
             snprintf(layer, sizeof layer, "conv%u.%u", i, 2 + 3 * half);
             VKP_TRY(declare_d_norm(p, layer, 2 * channels, config));
         }
     }
-    return declare_conv(p, "out_patch", 256, 1, 1);
+    return declare_conv(p, "out_patch", 256, 1, 1, false);
 }
 
 vkp_status vkp_discriminator_forward(const vkp_bound_params *params, const vkp_config *config, vkp_value rgb,
@@ -240,13 +243,11 @@ vkp_status vkp_discriminator_forward(const vkp_bound_params *params, const vkp_c
                        .pictures = config->d_norm == VKP_CONFIG_NORM_INSTANCE ? 1 : 0,
                        .activation = VKP_LEAKY_RELU};
     vkp_value x, y = 0;
-    VKP_TRY(conv(&b, "conv1.0", 1, rgb, &x));
+    VKP_TRY(conv(&b, "conv1.0", 1, VKP_LINEAR, "conv1.0", rgb, &x));
     VKP_TRY(norm(&b, "conv1", 1, x, &y));
     VKP_TRY(pool(&b, "conv2.0", config->d_pools[0], y, &x));
-    VKP_TRY(conv(&b, "conv2.1", 1, x, &x));
-    VKP_TRY(activate(&b, "conv2.2", VKP_LEAKY_RELU, x, &x));
-    VKP_TRY(conv(&b, "conv2.3", 1, x, &x));
-    VKP_TRY(activate(&b, "conv2.4", VKP_LEAKY_RELU, x, &x));
+    VKP_TRY(conv(&b, "conv2.1", 1, VKP_LEAKY_RELU, "conv2.2", x, &x));
+    VKP_TRY(conv(&b, "conv2.3", 1, VKP_LEAKY_RELU, "conv2.4", x, &x));
     for (uint32_t i = 3; i <= 5; i++) {
         char block[16], layer[32];
         snprintf(block, sizeof block, "conv%u", i);
@@ -254,13 +255,13 @@ vkp_status vkp_discriminator_forward(const vkp_bound_params *params, const vkp_c
         VKP_TRY(pool(&b, layer, config->d_pools[i - 2], x, &x));
         for (uint32_t half = 0; half < 2; half++) {
             snprintf(layer, sizeof layer, "%s.%u", block, 1 + 3 * half);
-            VKP_TRY(conv(&b, layer, 1, x, &x));
+            VKP_TRY(conv(&b, layer, 1, VKP_LINEAR, layer, x, &x));
             y = 0;
             VKP_TRY(norm(&b, block, 2 + 3 * half, x, &y));
             x = y;
         }
     }
-    return conv(&b, "out_patch", 1, x, &pass->out);
+    return conv(&b, "out_patch", 1, VKP_LINEAR, "out_patch", x, &pass->out);
 }
 
 vkp_status vkp_pass_update_running(const vkp_pass *pass, vkp_graph *graph)

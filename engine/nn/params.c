@@ -319,6 +319,9 @@ static vkp_status copy_in(const vkp_params *p, const optimizer_copy *c)
     const vkp_status status = vkp_buffer_write(p->device, &p->moments, 0, pairs, p->trained * 8);
     free(pairs);
     VKP_TRY(status);
+    for (uint32_t i = 0; i < p->count; i++)
+        if (p->list[i].zero_grad)
+            memset(c->data[2] + p->list[i].offset, 0, vkp_shape_count(p->list[i].shape) * sizeof(float));
     return vkp_buffer_write(p->device, &p->grads, 0, c->data[2], p->trained * 4);
 }
 
@@ -378,6 +381,7 @@ uint32_t vkp_bound_trained(const vkp_bound_params *bound, vkp_value trained[VKP_
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < bound->params->count; i++)
-        if (bound->params->list[i].trained) trained[count++] = bound->values[i];
+        if (bound->params->list[i].trained && !bound->params->list[i].zero_grad)
+            trained[count++] = bound->values[i];
     return count;
 }

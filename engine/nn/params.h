@@ -14,6 +14,7 @@ typedef struct vkp_param {
     vkp_shape shape; /* packed; as PyTorch's for rank 4, (1,c,1,1) for rank 1 */
     uint32_t rank;   /* in files: 4 or 1 */
     bool trained;
+    bool zero_grad; /* trained, but its gradient is zero by algebra: never computed */
     float bound; /* first values: uniform in +-bound, or, when 0, all `fill` */
     float fill;
     uint64_t offset; /* floats from the start of the buffers, a multiple of 64 */
@@ -52,7 +53,8 @@ VKP_MUST_USE vkp_status vkp_params_load(vkp_params *params, const char *path);
 VKP_MUST_USE vkp_status vkp_params_save(const vkp_params *params, const char *path);
 
 /* The optimizer's state, and the gradients that wait for its next step, of several networks in one file:
- * PREFIX.NAME.exp_avg, PREFIX.NAME.exp_avg_sq, PREFIX.NAME.grad. */
+ * PREFIX.NAME.exp_avg, PREFIX.NAME.exp_avg_sq, PREFIX.NAME.grad. A gradient that is zero by algebra is zero
+ * after loading whatever the file says. */
 VKP_MUST_USE vkp_status vkp_optimizer_save(const char *path, vkp_params *const *params,
                                            const char *const *prefixes, uint32_t count);
 VKP_MUST_USE vkp_status vkp_optimizer_load(const char *path, vkp_params *const *params,
@@ -73,7 +75,8 @@ VKP_MUST_USE vkp_status vkp_params_bind(const vkp_params *params, vkp_graph *gra
 /* The value of "NAME" (formatted as printf does), or 0 when this network has no such tensor. */
 vkp_value vkp_bound_find(const vkp_bound_params *bound, const char *format, ...) VKP_PRINTF(2, 3);
 
-/* Lists the trained values, for vkp_graph_backward; returns how many. */
+/* Lists the trained values whose gradients are to be computed, for vkp_graph_backward; returns how many. Those
+ * of zero_grad are not among them: no walk writes theirs, which stay zero from the start. */
 uint32_t vkp_bound_trained(const vkp_bound_params *bound, vkp_value trained[VKP_MAX_PARAMS]);
 
 #endif

@@ -1,5 +1,8 @@
 /* conv2d: cross-correlation with zero padding and a bias (torch.nn.Conv2d), optionally of an input that is
- * first upsampled to the nearest (torch.nn.UpsamplingNearest2d) without ever making that tensor. */
+ * first upsampled to the nearest (torch.nn.UpsamplingNearest2d) without ever making that tensor, and
+ * optionally with an activation, made where the result is stored. Attributes: kernel, stride, padding,
+ * upsample, activation, slope. */
+#include "ops/activation.h"
 #include "ops/conv2d.h"
 #include "ops/variant.h"
 
@@ -10,6 +13,7 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     const uint64_t h = (uint64_t)x.h * vkp_conv_upsample(node) + 2 * a->padding;
     const uint64_t width = (uint64_t)x.w * vkp_conv_upsample(node) + 2 * a->padding;
     char xt[48], wt[48];
+    VKP_TRY(vkp_activation_check(a, "conv2d's activation"));
     if (!a->kernel || !a->stride || w.c != x.c || w.h != a->kernel || w.w != a->kernel || h < a->kernel ||
         width < a->kernel || (node->in[VKP_CONV_BIAS].buffer && vkp_shape_count(b) != w.n))
         return vkp_fail(VKP_SHAPE, "conv2d of %s with weight %s is not possible (kernel %u, stride %u, padding %u; "
@@ -58,7 +62,8 @@ static vkp_status forward(vkp_program *p, const vkp_node *node)
     return vkp_variant_record(p, node, "conv2d_forward", forward_variants, COUNT(forward_variants));
 }
 
-static vkp_status backward(vkp_program *p, const vkp_node *node)
+/* The gradients by what the activation takes. */
+static vkp_status linear_backward(vkp_program *p, const vkp_node *node)
 {
     if (node->d_in[VKP_CONV_X].buffer)
         VKP_TRY(vkp_variant_record(p, node, "conv2d_input_grad", input_grad_variants, COUNT(input_grad_variants)));
@@ -67,6 +72,16 @@ static vkp_status backward(vkp_program *p, const vkp_node *node)
     if (node->d_in[VKP_CONV_BIAS].buffer)
         VKP_TRY(vkp_channel_sum(p, &node->d_out[VKP_CONV_Y], &node->d_in[VKP_CONV_BIAS], node->add[VKP_CONV_BIAS]));
     return VKP_OK;
+}
+
+static vkp_status backward(vkp_program *p, const vkp_node *node)
+{
+    if (node->attr.activation == VKP_LINEAR) return linear_backward(p, node);
+    const vkp_tensor *y = &node->out[VKP_CONV_Y], *dy = &node->d_out[VKP_CONV_Y];
+    vkp_node linear = *node;
+    VKP_TRY(vkp_tensor_new(p, y->shape, "gradient before the activation", &linear.d_out[VKP_CONV_Y]));
+    VKP_TRY(vkp_activation_backward(p, &node->attr, y, dy, &linear.d_out[VKP_CONV_Y], false));
+    return linear_backward(p, &linear);
 }
 
 static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT])
@@ -88,7 +103,7 @@ static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], 
                                 sum += in[VKP_CONV_X][((n * x.c + c) * x.h + (uint32_t)(iy / up)) * x.w + (uint32_t)(ix / up)] *
                                        in[VKP_CONV_WEIGHT][((o * x.c + c) * (uint32_t)k + (uint32_t)ky) * (uint32_t)k + (uint32_t)kx];
                             }
-                    *result++ = sum;
+                    *result++ = vkp_activation_reference(&node->attr, sum);
                 }
 }
 
@@ -103,6 +118,8 @@ static double flop(const vkp_node *node, vkp_direction direction)
 #define SAME(k) {.kernel = (k), .stride = 1, .padding = (k) / 2}
 #define CONV(n, ci, h, w, co, k) {{n, ci, h, w}, {co, ci, k, k}, {1, co, 1, 1}}
 #define UP(u) {.kernel = 3, .stride = 1, .padding = 1, .upsample = (u)}
+#define ACTIVE(k, u, a) {.kernel = (k), .stride = 1, .padding = (k) / 2, .upsample = (u), .activation = (a), \
+                         .slope = 0.2f}
 static const vkp_case cases[] = {
     {.in = CONV(1, 1, 1, 1, 1, 1), .attr = SAME(1)},
     {.in = CONV(1, 1, 1, 1, 2, 3), .attr = SAME(3)},
@@ -134,6 +151,15 @@ static const vkp_case cases[] = {
     {.in = CONV(2, 9, 9, 17, 5, 3), .attr = UP(4)},
     {.in = CONV(1, 3, 4, 5, 2, 3), .attr = UP(3)},
     {.in = CONV(1, 2, 4, 5, 3, 5), .attr = {.kernel = 5, .stride = 1, .padding = 2, .upsample = 2}},
+    {.in = CONV(2, 11, 7, 21, 19, 3), .attr = ACTIVE(3, 1, VKP_LEAKY_RELU)},
+    {.in = CONV(1, 5, 6, 18, 33, 5), .attr = ACTIVE(5, 1, VKP_RELU)},
+    {.in = CONV(2, 7, 9, 19, 2, 5), .attr = ACTIVE(5, 1, VKP_TANH)},
+    {.in = CONV(1, 6, 8, 13, 3, 3), .attr = ACTIVE(3, 1, VKP_LEAKY_RELU)},
+    {.in = CONV(2, 9, 3, 10, 17, 3), .attr = ACTIVE(3, 2, VKP_LEAKY_RELU)},
+    {.in = CONV(1, 6, 5, 7, 5, 3), .attr = ACTIVE(3, 4, VKP_RELU)},
+    {.in = CONV(1, 3, 4, 5, 2, 3), .attr = ACTIVE(3, 3, VKP_TANH)},
+    {.in = CONV(2, 3, 11, 13, 4, 3),
+     .attr = {.kernel = 3, .stride = 2, .padding = 1, .activation = VKP_LEAKY_RELU, .slope = 0.2f}},
     /* The networks' layers at 320x320, batch 4. */
     {.in = CONV(4, 1, 320, 320, 32, 5), .attr = SAME(5), .large = true},
     {.in = CONV(4, 32, 80, 80, 64, 3), .attr = SAME(3), .large = true},
@@ -150,7 +176,8 @@ static const vkp_case cases[] = {
 
 const vkp_op vkp_op_conv2d = {
     .name = "conv2d",
-    .summary = "convolution with bias, any kernel, stride and padding; optionally of a nearest-upsampled input",
+    .summary = "convolution with bias, any kernel, stride and padding; optionally of a nearest-upsampled input, "
+               "and with an activation",
     .in = {{"x", VKP_ACTIVATION}, {"weight", VKP_PARAMETER}, {"bias", VKP_PARAMETER}},
     .out = {{"y", VKP_ACTIVATION}},
     .shape = shape,

@@ -1,3 +1,4 @@
+#include "ops/activation.h"
 #include "ops/conv2d.h"
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
@@ -41,6 +42,7 @@ vkp_status vkp_conv2d_direct_forward(vkp_program *p, const vkp_node *node)
         vkp_dispatch d = {.shader = VKP_SHADER_conv2d_forward_direct, .flop = flop(node, count),
                           .groups = {vkp_groups(y->shape.w, 32), vkp_groups(y->shape.h, 8), y->shape.c * count}};
         specialize(&d, node, bias);
+        vkp_activation_spec(&d, &node->attr);
         vkp_bind(device, &d, &ys, VKP_WRITE);
         vkp_bind(device, &d, &xs, VKP_READ);
         vkp_bind(device, &d, &node->in[VKP_CONV_WEIGHT], VKP_READ);

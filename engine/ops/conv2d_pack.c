@@ -1,16 +1,20 @@
 #include "ops/conv2d_pack.h"
 
+#include "ops/activation.h"
+
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 static vkp_conv_pass make_pass(const vkp_node *node, bool input_grad)
 {
     vkp_conv_pass pass = {.to = node->out[VKP_CONV_Y], .from = node->in[VKP_CONV_X],
                           .weight = node->in[VKP_CONV_WEIGHT], .bias = node->in[VKP_CONV_BIAS],
-                          .kernel = node->attr.kernel, .upsample = vkp_conv_upsample(node)};
+                          .activation = node->attr, .kernel = node->attr.kernel,
+                          .upsample = vkp_conv_upsample(node)};
     if (!input_grad) return pass;
     pass.to = node->d_in[VKP_CONV_X];
     pass.from = node->d_out[VKP_CONV_Y];
     pass.bias = (vkp_tensor){0};
+    pass.activation = (vkp_attr){.activation = VKP_LINEAR};
     pass.input_grad = true;
     pass.add = node->add[VKP_CONV_X];
     return pass;
@@ -101,6 +105,8 @@ static vkp_status dispatch(vkp_program *program, const vkp_conv_pass *pass, cons
                           .groups = {kernel->groups[0], kernel->groups[1], kernel->groups[2] * count}};
         d.spec[d.spec_count++] = l->subgroup_size;
         for (uint32_t i = 0; i < kernel->spec_count; i++) d.spec[d.spec_count++] = kernel->spec[i];
+        d.spec_count = VKP_CONV_ACTIVATION;
+        vkp_activation_spec(&d, &pass->activation);
         bind_quads(device, &d, &to, pass->add ? VKP_READ_WRITE : VKP_WRITE, true);
         bind_quads(device, &d, &from, VKP_READ, storage);
         bind_quads(device, &d, packed, VKP_READ, storage);

@@ -9,6 +9,7 @@
  * input dx from dy, with the weight's channels in exchanged roles and no bias. */
 typedef struct vkp_conv_pass {
     vkp_tensor to, from, weight, bias; /* bias.buffer 0: none */
+    vkp_attr activation;               /* its activation and slope; linear for the gradient */
     uint32_t kernel, upsample;
     bool input_grad, add;              /* add: to what `to` holds */
 } vkp_conv_pass;
@@ -29,11 +30,14 @@ typedef struct vkp_conv_order {
 /* The digits of a plain kernel, turned around for the gradient by the input. */
 void vkp_conv_order_taps(vkp_conv_order *order, uint32_t kernel, bool turned);
 
-/* A kernel's pipeline and grid. Its specialization constants are the subgroup's size, then `spec`; its
- * bindings and push constants are those of shaders/lanes.glsl. */
+/* The specialization constant of the activation in all kernels; the next is its slope. */
+enum { VKP_CONV_ACTIVATION = 9 };
+
+/* A kernel's pipeline and grid. Its specialization constants are the subgroup's size, then `spec`, then the
+ * activation; its bindings and push constants are those of shaders/lanes.glsl. */
 typedef struct vkp_conv_kernel {
     vkp_shader shader, storage_shader; /* reads texel buffers, storage buffers */
-    uint32_t spec[8], spec_count;
+    uint32_t spec[VKP_CONV_ACTIVATION - 1], spec_count;
     uint32_t groups[3];                /* groups[2]: for one picture */
     double flop;                       /* for one picture, of the products that are made */
 } vkp_conv_kernel;
