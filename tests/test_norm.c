@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/random.h"
+#include "dense.h"
 #include "device_fixture.h"
 #include "ops/op.h"
 
@@ -10,7 +12,7 @@
 typedef struct bench {
     vkp_program *program;
     vkp_arena arena;
-    vkp_buffer buffers[6];
+    vkp_buffer buffers[9];
     uint32_t count;
 } bench;
 
@@ -127,6 +129,46 @@ static void normalization_of_little_is_finite(void **state)
     }
 }
 
+/* A convolution, a norm with running statistics and ReLU, or one convolution with all three in it: the same up to
+ * rounding. */
+static void folded_norms_change_nothing(void **state)
+{
+    (void)state;
+    enum { CI = 5, CO = 7, SIDE = 8, X = CI * SIDE * SIDE, W = CO * CI * 9, Y = CO * SIDE * SIDE };
+    const vkp_shape shapes[] = {{1, CI, SIDE, SIDE}, {CO, CI, 3, 3}, {1, CO, 1, 1}, {1, CO, 1, 1},
+                                {1, CO, 1, 1},       {1, CO, 1, 1},  {1, CO, 1, 1}};
+    enum { PLACES = sizeof shapes / sizeof *shapes };
+    bench b = {0};
+    vkp_tensor t[PLACES], y[2], z = {0}, stats, folded[2];
+    for (uint32_t i = 0; i < PLACES; i++) {
+        float values[X + W];
+        for (uint64_t k = 0; k < vkp_shape_count(shapes[i]); k++)
+            values[k] = (i == 6 ? 0.1f : -1) + 2 * vkp_random_float(3, i, k); /* the last is a variance */
+        t[i] = add_tensor(&b, shapes[i], values);
+    }
+    for (int i = 0; i < 2; i++) y[i] = add_tensor(&b, (vkp_shape){1, CO, SIDE, SIDE}, NULL);
+    assert_ok(vkp_tensor_new(b.program, y[0].shape, "z", &z));
+    assert_ok(vkp_tensor_new_packed(b.program, (vkp_shape){1, CO, 1, 2}, "stats", &stats));
+    assert_ok(vkp_tensor_new_packed(b.program, shapes[1], "weight", &folded[0]));
+    assert_ok(vkp_tensor_new_packed(b.program, shapes[2], "bias", &folded[1]));
+    vkp_node apart = {.op = &vkp_op_conv2d, .attr = {.kernel = 3, .stride = 1, .padding = 1}};
+    apart.in[0] = t[0], apart.in[1] = t[1], apart.in[2] = t[2], apart.out[0] = z;
+    vkp_node together = apart, fold = {.op = &vkp_op_fold_norm, .attr = {.eps = 1e-5f}};
+    vkp_node norm = {.op = &vkp_op_norm, .attr = {.eps = 1e-5f, .activation = VKP_RELU}};
+    norm.in[0] = z, norm.out[0] = y[0], norm.out[1] = stats;
+    for (int i = 1; i < 5; i++) norm.in[i] = t[i + 2];
+    for (int i = 0; i < 6; i++) fold.in[i] = t[i + 1];
+    fold.out[0] = folded[0], fold.out[1] = folded[1];
+    together.attr.activation = VKP_RELU;
+    together.in[1] = folded[0], together.in[2] = folded[1], together.out[0] = y[1];
+    vkp_node *const nodes[] = {&apart, &norm, &fold, &together};
+    for (int i = 0; i < 4; i++) assert_ok(nodes[i]->op->forward(b.program, nodes[i]));
+    run(&b);
+    const dense_error error = dense_compare(values_of(&b, PLACES + 1), values_of(&b, PLACES), Y, 0);
+    assert_true(error.mean < 1e-6 && error.worst < 1e-5);
+    destroy(&b);
+}
+
 static void wrong_use_is_refused(void **state)
 {
     (void)state;
@@ -149,6 +191,7 @@ static void wrong_use_is_refused(void **state)
         {&vkp_op_conv2d,
          {x, {2, 3, 1, 1}},
          {.kernel = 1, .stride = 1, .activation = VKP_LEAKY_RELU, .slope = -0.1f}},
+        {&vkp_op_fold_norm, {{3, 2, 3, 3}, good, good, bad, good}, {.eps = 1e-5f}},
         {&vkp_op_running_stats, {stats, good, bad}, {.scale = 9}},
         {&vkp_op_running_stats, {{2, 3, 1, 2}, good, good}, {.scale = 9}},
         {&vkp_op_running_stats, {stats, good, good}, {.scale = 1}},
@@ -169,6 +212,7 @@ int main(void)
         cmocka_unit_test(running_statistics_step_in_place),
         cmocka_unit_test(activations_keep_kinks_and_infinities),
         cmocka_unit_test(normalization_of_little_is_finite),
+        cmocka_unit_test(folded_norms_change_nothing),
         cmocka_unit_test(wrong_use_is_refused),
     };
     return cmocka_run_group_tests(tests, open_test_device, close_test_device);

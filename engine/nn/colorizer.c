@@ -50,19 +50,24 @@ static vkp_status settle(vkp_colorizer *c, const vkp_colorizer_options *options)
     return VKP_OK;
 }
 
+enum { SECTION_FOLD, SECTION_COLORIZE };
+
 static vkp_status write_down(vkp_colorizer *c)
 {
-    vkp_bound_params bound;
+    vkp_bound_params bound, folded;
+    uint32_t section;
     vkp_pass pass;
     vkp_value rgb, gray, crcb;
     VKP_TRY(vkp_program_create(c->device, &c->program));
     VKP_TRY(vkp_graph_create(c->program, false, &c->graph));
     VKP_TRY(vkp_params_bind(&c->generator, c->graph, VKP_GRADS_NONE, &bound));
+    VKP_TRY(vkp_generator_fold(&bound, &folded));
+    VKP_TRY(vkp_program_section(c->program, &section));
     VKP_TRY(vkp_graph_activation(c->graph, (vkp_shape){c->batch, 3, c->h, c->w}, "rgb", &rgb));
     c->rgb = vkp_graph_at(c->graph, rgb);
     VKP_TRY(vkp_picture_stage_record(c->program, &c->stage, &c->rgb));
     VKP_TRY(vkp_add_ycc(c->graph, rgb, &gray, &crcb));
-    VKP_TRY(vkp_generator_forward(&bound, gray, false, "G", &pass));
+    VKP_TRY(vkp_generator_forward(&folded, gray, false, "G", &pass));
     c->crcb = vkp_graph_at(c->graph, pass.out);
     vkp_program_keep(c->program, c->rgb.buffer);
     vkp_program_keep(c->program, c->crcb.buffer);
@@ -73,7 +78,8 @@ static vkp_status try_build(vkp_colorizer *c)
 {
     VKP_TRY(vkp_picture_stage_create(c->device, c->batch, c->w, c->h, &c->stage));
     VKP_TRY(write_down(c));
-    return vkp_program_build(c->program, &c->arena);
+    VKP_TRY(vkp_program_build(c->program, &c->arena));
+    return vkp_program_run(c->program, SECTION_FOLD, 1);
 }
 
 /* The library's words for what is too large name training's settings; here --size is what helps. */
@@ -171,7 +177,7 @@ static vkp_status check_finite(const vkp_colorizer *c)
 vkp_status vkp_colorizer_predict(vkp_colorizer *c, const vkp_picture *picture)
 {
     for (uint32_t slot = 0; slot < c->batch; slot++) VKP_TRY(stage(c, slot, picture, slot == 1));
-    VKP_TRY(vkp_program_run(c->program, 0, 1));
+    VKP_TRY(vkp_program_run(c->program, SECTION_COLORIZE, 1));
     VKP_TRY(vkp_read_dense(c->program, &c->crcb, c->chroma));
     if (c->batch == 2) average_with_mirrored(c);
     return check_finite(c);

@@ -17,13 +17,18 @@ static vkp_status build(vkp_evaluation *e, const vkp_config *config, const vkp_p
     VKP_TRY(vkp_program_create(e->device, &e->program));
     VKP_TRY(vkp_graph_create(e->program, false, &e->graph));
     VKP_TRY(vkp_exchange_create(e->device, e->graph, shape.n, &e->exchange));
-    vkp_bound_params g;
+    vkp_bound_params g, folded;
     vkp_pass pass;
+    uint32_t section;
     vkp_value batch, gray, crcb, fake_rgb = 0, l1;
     VKP_TRY(vkp_params_bind(generator, e->graph, VKP_GRADS_NONE, &g));
+    /* Each time anew: training changes the parameters between two evaluations. */
+    VKP_TRY(vkp_generator_fold(&g, &folded));
+    VKP_TRY(vkp_program_section(e->program, &section));
     VKP_TRY(vkp_add_batch(e->graph, rgb, shape, &batch));
     VKP_TRY(vkp_add_ycc(e->graph, batch, &gray, &crcb));
-    VKP_TRY(vkp_generator_forward(&g, gray, false, "G", &pass));
+    VKP_TRY(vkp_generator_forward(&folded, gray, false, "G", &pass));
+    VKP_TRY(vkp_program_section(e->program, &section));
     VKP_TRY(
         vkp_add_node(e->graph, &vkp_op_ycc_to_rgb, &(vkp_attr){0}, "fake_rgb", gray, pass.out, 0, &fake_rgb));
     VKP_TRY(vkp_add_l1(&e->exchange, config, pass.out, crcb, fake_rgb, batch, &l1));
@@ -67,7 +72,8 @@ vkp_status vkp_evaluation_run(vkp_evaluation *e, const vkp_rect *valid, vkp_loss
                               float *crcb, float *rgb)
 {
     vkp_exchange_set_valid(&e->exchange, valid);
-    VKP_TRY(vkp_program_run(e->program, 0, 1));
+    const bool figures = losses || psnr || rgb;
+    VKP_TRY(vkp_program_run(e->program, 0, figures ? VKP_EVALUATION_SECTIONS : VKP_EVALUATION_FIGURES));
     const float *floats = vkp_exchange_floats(&e->exchange);
     if (losses) *losses = (vkp_losses){.g_l1 = floats[VKP_AT_G_L1], .l1_crcb = floats[VKP_AT_L1_CRCB]};
     if (psnr) vkp_exchange_psnr(&e->exchange, psnr);

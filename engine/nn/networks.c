@@ -63,9 +63,9 @@ static vkp_status add(const builder *b, const vkp_op *op, const vkp_attr *attr, 
 }
 
 /* Convolution "BLOCK.INDEX" with the activation that follows it, whose layer `result` names the output;
- * upsample 1 for none. */
-static vkp_status conv(const builder *b, const char *layer, uint32_t upsample, vkp_activation activation,
-                       const char *result, vkp_value x, vkp_value *y)
+ * upsample 1 for none. *y given: written into. */
+static vkp_status conv_into(const builder *b, const char *layer, uint32_t upsample, vkp_activation activation,
+                            const char *result, vkp_value x, vkp_value *y)
 {
     const vkp_value weight = vkp_bound_find(b->params, "%s.weight", layer);
     const uint32_t kernel = vkp_graph_at(b->graph, weight).shape.h;
@@ -75,8 +75,16 @@ static vkp_status conv(const builder *b, const char *layer, uint32_t upsample, v
                            .upsample = upsample,
                            .activation = activation,
                            .slope = LEAKY_SLOPE};
-    *y = 0;
     return add(b, &vkp_op_conv2d, &attr, result, x, weight, vkp_bound_find(b->params, "%s.bias", layer), y);
+}
+
+static vkp_status conv(const builder *b, const char *layer, uint32_t upsample, vkp_activation activation,
+                       const char *result, vkp_value x, vkp_value *y)
+{
+    vkp_value out = 0;
+    VKP_TRY(conv_into(b, layer, upsample, activation, result, x, &out));
+    *y = out;
+    return VKP_OK;
 }
 
 static vkp_status pool(const builder *b, const char *layer, uint32_t factor, vkp_value x, vkp_value *y)
@@ -91,7 +99,7 @@ static vkp_status norm(const builder *b, const char *block, uint32_t index, vkp_
 {
     char name[48];
     snprintf(name, sizeof name, "%s.%s.%u", b->prefix, block, index + 1);
-    const vkp_attr attr = {.training = b->training,
+    const vkp_attr attr = {.training = true,
                            .pictures = b->pictures,
                            .activation = b->activation,
                            .slope = LEAKY_SLOPE,
@@ -99,12 +107,11 @@ static vkp_status norm(const builder *b, const char *block, uint32_t index, vkp_
     const vkp_value mean = vkp_bound_find(b->params, "%s.%u.running_mean", block, index);
     const vkp_value var = vkp_bound_find(b->params, "%s.%u.running_var", block, index);
     const vkp_value in[VKP_MAX_IN] = {x, vkp_bound_find(b->params, "%s.%u.weight", block, index),
-                                      vkp_bound_find(b->params, "%s.%u.bias", block, index),
-                                      b->training ? 0 : mean, b->training ? 0 : var};
+                                      vkp_bound_find(b->params, "%s.%u.bias", block, index)};
     vkp_value out[VKP_MAX_OUT] = {*y};
     VKP_TRY(vkp_graph_apply(b->graph, &vkp_op_norm, &attr, name, in, out));
     *y = out[0];
-    if (!mean || !b->training) return VKP_OK;
+    if (!mean) return VKP_OK;
     vkp_pass *p = b->pass;
     const vkp_shape s = vkp_graph_at(b->graph, x).shape;
     p->stats[p->norms] = out[1];
@@ -142,14 +149,43 @@ vkp_status vkp_generator_declare(vkp_params *p)
     return declare_conv(p, "dec4.0", 64, 2, 5, false);
 }
 
+vkp_status vkp_generator_fold(const vkp_bound_params *params, vkp_bound_params *folded)
+{
+    vkp_graph *g = params->graph;
+    *folded = *params;
+    for (int i = 0; i < G_BLOCKS; i++) {
+        char name[48], conv_layer[32], norm_layer[32];
+        snprintf(conv_layer, sizeof conv_layer, "%s.%u", g_blocks[i].name, g_conv_index(i));
+        snprintf(norm_layer, sizeof norm_layer, "%s.%u", g_blocks[i].name, g_conv_index(i) + 1);
+        const vkp_value in[VKP_MAX_IN] = {vkp_bound_find(params, "%s.weight", conv_layer),
+                                          vkp_bound_find(params, "%s.bias", conv_layer),
+                                          vkp_bound_find(params, "%s.weight", norm_layer),
+                                          vkp_bound_find(params, "%s.bias", norm_layer),
+                                          vkp_bound_find(params, "%s.running_mean", norm_layer),
+                                          vkp_bound_find(params, "%s.running_var", norm_layer)};
+        vkp_value out[VKP_MAX_OUT] = {0};
+        snprintf(name, sizeof name, "%s folded", conv_layer);
+        VKP_TRY(vkp_graph_apply(g, &vkp_op_fold_norm, &(vkp_attr){.eps = EPS}, name, in, out));
+        for (uint32_t k = 0; k < params->params->count; k++)
+            for (int part = 0; part < 2; part++)
+                if (params->values[k] == in[part]) folded->values[k] = out[part];
+        for (int part = 0; part < 2; part++)
+            vkp_program_keep(vkp_graph_program(g), vkp_graph_at(g, out[part]).buffer);
+    }
+    return VKP_OK;
+}
+
 static vkp_status g_block(const builder *b, int which, vkp_value x, vkp_value *y)
 {
-    char layer[32];
+    char layer[32], result[32];
     const uint32_t index = g_conv_index(which);
     vkp_value z = x;
     snprintf(layer, sizeof layer, "%s.0", g_blocks[which].name);
     if (g_blocks[which].pool) VKP_TRY(pool(b, layer, g_blocks[which].pool, x, &z));
     snprintf(layer, sizeof layer, "%s.%u", g_blocks[which].name, index);
+    snprintf(result, sizeof result, "%s.%u", g_blocks[which].name, index + 2);
+    if (!b->training)
+        return conv_into(b, layer, g_blocks[which].upsample, b->activation, result, z, y);
     VKP_TRY(conv(b, layer, g_blocks[which].upsample, VKP_LINEAR, layer, z, &z));
     return norm(b, g_blocks[which].name, index + 1, z, y);
 }

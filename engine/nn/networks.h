@@ -23,9 +23,16 @@ VKP_MUST_USE vkp_status vkp_generator_declare(vkp_params *params);
 VKP_MUST_USE vkp_status vkp_discriminator_declare(vkp_params *params, const vkp_config *config);
 
 /* Writes down G on gray (n,1,h,w) in -1..1, h and w multiples of 16: pass->out is CrCb (n,2,h,w) in -1..1.
- * With training false the running statistics normalize. Outputs are named PREFIX.BLOCK.LAYER. */
+ * With training false the running statistics normalize, as vkp_generator_fold has made them part of `params`.
+ * Outputs are named PREFIX.BLOCK.LAYER. */
 VKP_MUST_USE vkp_status vkp_generator_forward(const vkp_bound_params *params, vkp_value gray, bool training,
                                               const char *prefix, vkp_pass *pass);
+
+/* Writes down the folding of G's norms, with their running statistics, into the weights and biases of the
+ * convolutions before them: *folded is params with those in their places, for vkp_generator_forward with
+ * training false. Their memory is kept, so that a section of its own can do this once for many runs, until the
+ * parameters change. */
+VKP_MUST_USE vkp_status vkp_generator_fold(const vkp_bound_params *params, vkp_bound_params *folded);
 
 /* Writes down D on rgb (n,3,h,w) in 0..1: pass->out is (n,1,h',w') logits. Always in training mode. */
 VKP_MUST_USE vkp_status vkp_discriminator_forward(const vkp_bound_params *params, const vkp_config *config,

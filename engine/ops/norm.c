@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ops/norm.h"
 #include "ops/op.h"
 #include "ops/walk.h"
 
@@ -181,6 +182,19 @@ static vkp_status affine_table(vkp_program *p, const vkp_node *node, vkp_tensor 
     vkp_push(&d, channels);
     vkp_push_float(&d, node->attr.eps);
     return vkp_program_dispatch(p, &d);
+}
+
+vkp_status vkp_norm_running_table(vkp_program *p, const vkp_tensor *gamma, const vkp_tensor *beta,
+                                  const vkp_tensor *running_mean, const vkp_tensor *running_var, float eps,
+                                  vkp_tensor *table)
+{
+    const vkp_shape x = {1, (uint32_t)vkp_shape_count(running_mean->shape), 1, 1};
+    vkp_node node = {.op = &vkp_op_norm, .attr = {.eps = eps},
+                     .in = {[X] = {.shape = x}, [GAMMA] = *gamma, [BETA] = *beta,
+                            [RUNNING_MEAN] = *running_mean, [RUNNING_VAR] = *running_var}};
+    VKP_TRY(vkp_tensor_new_packed(p, (vkp_shape){1, x.c, 1, 2}, "running statistics", &node.out[STATS]));
+    VKP_TRY(running_statistics(p, &node));
+    return affine_table(p, &node, table);
 }
 
 static vkp_status forward(vkp_program *p, const vkp_node *node)
