@@ -129,8 +129,8 @@ static void normalization_of_little_is_finite(void **state)
     }
 }
 
-/* A convolution, a norm with running statistics and ReLU, or one convolution with all three in it: the same up to
- * rounding. */
+/* A convolution, a norm with running statistics and ReLU, or one convolution with all three in it: the same
+ * up to rounding. */
 static void folded_norms_change_nothing(void **state)
 {
     (void)state;

@@ -30,8 +30,8 @@ VKP_MUST_USE vkp_status vkp_generator_forward(const vkp_bound_params *params, vk
 
 /* Writes down the folding of G's norms, with their running statistics, into the weights and biases of the
  * convolutions before them: *folded is params with those in their places, for vkp_generator_forward with
- * training false. Their memory is kept, so that a section of its own can do this once for many runs, until the
- * parameters change. */
+ * training false. Their memory is kept, so that a section of its own can do this once for many runs, until
+ * the parameters change. */
 VKP_MUST_USE vkp_status vkp_generator_fold(const vkp_bound_params *params, vkp_bound_params *folded);
 
 /* Writes down D on rgb (n,3,h,w) in 0..1: pass->out is (n,1,h',w') logits. Always in training mode. */

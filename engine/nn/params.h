@@ -75,8 +75,8 @@ VKP_MUST_USE vkp_status vkp_params_bind(const vkp_params *params, vkp_graph *gra
 /* The value of "NAME" (formatted as printf does), or 0 when this network has no such tensor. */
 vkp_value vkp_bound_find(const vkp_bound_params *bound, const char *format, ...) VKP_PRINTF(2, 3);
 
-/* Lists the trained values whose gradients are to be computed, for vkp_graph_backward; returns how many. Those
- * of zero_grad are not among them: no walk writes theirs, which stay zero from the start. */
+/* Lists the trained values whose gradients are to be computed, for vkp_graph_backward; returns how many.
+ * Those of zero_grad are not among them: no walk writes theirs, which stay zero from the start. */
 uint32_t vkp_bound_trained(const vkp_bound_params *bound, vkp_value trained[VKP_MAX_PARAMS]);
 
 #endif

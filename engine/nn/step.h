@@ -73,8 +73,8 @@ void vkp_evaluation_destroy(vkp_evaluation *evaluation);
 VKP_MUST_USE vkp_status vkp_evaluation_run(vkp_evaluation *evaluation, const vkp_rect *valid,
                                            vkp_losses *losses, double *psnr, float *crcb, float *rgb);
 
-/* Its program, and that program's sections: norms folded into weights; colour conversion and G; RGB, losses and
- * errors. A run needs the first only after the parameters changed, or another program used the arena. */
+/* Its program, and that program's sections: norms folded into weights; colour conversion and G; RGB, losses
+ * and errors. A run needs the first only after the parameters changed, or another program used the arena. */
 enum { VKP_EVALUATION_FOLD, VKP_EVALUATION_COLORIZE, VKP_EVALUATION_FIGURES, VKP_EVALUATION_SECTIONS };
 vkp_program *vkp_evaluation_program(const vkp_evaluation *evaluation);
 uint64_t vkp_evaluation_memory(const vkp_evaluation *evaluation);

@@ -1,6 +1,6 @@
-/* fold_norm: weight and bias of a convolution that also does the norm behind it, as long as the norm takes its
- * running statistics: w' = w * gamma / sqrt(var + eps), b' = (b - mean) * gamma / sqrt(var + eps) + beta, which is
- * norm(w * x + b) = w' * x + b' taken apart. Attributes: eps. */
+/* fold_norm: weight and bias of a convolution that also does the norm behind it, as long as the norm takes
+ * its running statistics: norm(w * x + b) = w' * x + b' with w' = w * gamma / sqrt(var + eps) and
+ * b' = (b - mean) * gamma / sqrt(var + eps) + beta. Attributes: eps. */
 #include <math.h>
 
 #include "ops/norm.h"
@@ -22,8 +22,8 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     return VKP_OK;
 }
 
-static vkp_status record(vkp_program *p, const vkp_tensor *to, const vkp_tensor *from, const vkp_tensor *table,
-                         bool bias)
+static vkp_status record(vkp_program *p, const vkp_tensor *to, const vkp_tensor *from,
+                         const vkp_tensor *table, bool bias)
 {
     const vkp_device *device = vkp_program_device(p);
     const uint32_t channels = table->shape.c, each = (uint32_t)(vkp_shape_count(from->shape) / channels);
