@@ -212,6 +212,26 @@ static void shapes_text(const vkp_op *op, const vkp_case *c, char *text, size_t 
     if (c->attr.kernel && used < room) snprintf(text + used, room - used, " k%u", c->attr.kernel);
 }
 
+/* "input_grad" of "conv2d_input_grad", which is conv2d's. */
+static const char *part_name(const vkp_op *op, const vkp_variants *variants)
+{
+    const size_t length = strlen(op->name);
+    return strncmp(variants->name, op->name, length) == 0 && variants->name[length] == '_'
+               ? variants->name + length + 1
+               : variants->name;
+}
+
+static void print_row(const vkp_op *op, const char *direction, const char *shapes, const vkp_bench_result *r,
+                      double flops, double share)
+{
+    printf("%-16s %-9s %-40s %9.2f ms %8.1f GFLOP/s %5.1f %% of peak", op->name, direction, shapes,
+           r->median_ms, flops * 1e-9, 100 * share);
+    for (int i = 0; i < VKP_BENCH_VARIANTS && r->chosen[i]; i++)
+        printf("%s %s=%s", i ? "," : " ", part_name(op, r->variants[i]), r->chosen[i]);
+    putchar('\n');
+    fflush(stdout);
+}
+
 static vkp_status bench_case(const bench *b, const vkp_op *op, const vkp_case *c, vkp_direction direction,
                              const vkp_peak *peak, cJSON *rows)
 {
@@ -232,11 +252,12 @@ static vkp_status bench_case(const bench *b, const vkp_op *op, const vkp_case *c
         cJSON_AddNumberToObject(row, "min_ms", r.min_ms);
         cJSON_AddNumberToObject(row, "gflop_per_second", flops * 1e-9);
         cJSON_AddNumberToObject(row, "share_of_peak", share);
+        cJSON *variants = cJSON_AddObjectToObject(row, "variants");
+        for (int i = 0; i < VKP_BENCH_VARIANTS && r.chosen[i]; i++)
+            cJSON_AddStringToObject(variants, r.variants[i]->name, r.chosen[i]);
         cJSON_AddItemToArray(rows, row);
     } else {
-        printf("%-16s %-9s %-40s %9.2f ms %8.1f GFLOP/s %5.1f %% of peak\n", op->name, name, shapes,
-               r.median_ms, flops * 1e-9, 100 * share);
-        fflush(stdout);
+        print_row(op, name, shapes, &r, flops, share);
     }
     vkp_bench_free(&r);
     return VKP_OK;
@@ -313,6 +334,7 @@ static const vkp_option options[] = {
     {"batch", "N", "pictures a batch; 4 for step and 1 for colorize unless given"},
     VKP_OPTION_JSON,
     VKP_OPTION_DEVICE,
+    VKP_OPTION_VARIANT,
     {0},
 };
 

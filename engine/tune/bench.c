@@ -161,6 +161,23 @@ static vkp_status build_and_time(bench *b, uint32_t section, uint32_t runs, vkp_
     return status;
 }
 
+/* Asks again what was recorded: the answer does not change. */
+static vkp_status name_variants(vkp_device *device, const vkp_node *node, vkp_direction direction,
+                                vkp_bench_result *r)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < node->op->variants_count && count < VKP_BENCH_VARIANTS; i++) {
+        const vkp_variants *list = &node->op->variants[i];
+        const vkp_variant *chosen;
+        if (list->direction != direction) continue;
+        if (direction == VKP_BACKWARD && !node->d_in[list->gradient_of].buffer) continue;
+        VKP_TRY(vkp_variant_choose(device, node, list, &chosen));
+        r->variants[count] = list;
+        r->chosen[count++] = chosen->name;
+    }
+    return VKP_OK;
+}
+
 static vkp_status bench_node(bench *b, vkp_node *node, const vkp_case *c, vkp_direction direction,
                              uint32_t runs, vkp_bench_result *r)
 {
@@ -173,6 +190,7 @@ static vkp_status bench_node(bench *b, vkp_node *node, const vkp_case *c, vkp_di
         VKP_TRY(vkp_program_section(b->program, &section));
         VKP_TRY(node->op->backward(b->program, node));
     }
+    VKP_TRY(name_variants(b->device, node, direction, r));
     r->flop = node->op->flop ? node->op->flop(node, direction) : 0;
     for (uint32_t i = 0; i < b->count; i++) r->bytes += b->buffers[i].bytes;
     return build_and_time(b, section, runs ? runs : 1, r);
