@@ -8,6 +8,7 @@
 #include "options.h"
 #include "report.h"
 #include "tune/bench.h"
+#include "tune/rig.h"
 
 enum { RUNS = 7 };
 
@@ -197,21 +198,6 @@ static vkp_status bench_colorize(bench *b)
     return print_times(b, "generator", times, NULL, NULL);
 }
 
-static void shapes_text(const vkp_op *op, const vkp_case *c, char *text, size_t room)
-{
-    size_t used = 0;
-    text[0] = 0;
-    for (uint32_t i = 0; i < VKP_MAX_IN && op->in[i].role != VKP_NONE && used < room; i++) {
-        char shape[48];
-        if (!c->in[i].n || (op->in[i].role != VKP_ACTIVATION && i)) continue;
-        used += (size_t)snprintf(text + used, room - used, "%s%s", used ? " " : "",
-                                 vkp_shape_text(c->in[i], shape));
-    }
-    if (c->attr.upsample > 1 && used < room)
-        used += (size_t)snprintf(text + used, room - used, " x%u", c->attr.upsample);
-    if (c->attr.kernel && used < room) snprintf(text + used, room - used, " k%u", c->attr.kernel);
-}
-
 /* "input_grad" of "conv2d_input_grad", which is conv2d's. */
 static const char *part_name(const vkp_op *op, const vkp_variants *variants)
 {
@@ -238,7 +224,7 @@ static vkp_status bench_case(const bench *b, const vkp_op *op, const vkp_case *c
     vkp_bench_result r;
     VKP_TRY(vkp_bench_op(b->device, op, c, direction, RUNS, &r));
     char shapes[160];
-    shapes_text(op, c, shapes, sizeof shapes);
+    vkp_case_text(op, c, shapes, sizeof shapes);
     const double flops = r.flop / r.median_ms * 1e3, bytes = (double)r.bytes / r.median_ms * 1e3;
     /* What bounds the operation says which peak it is held against. */
     const double share = r.flop > 0 ? flops / peak->flop_per_second : bytes / peak->bytes_per_second;
