@@ -8,6 +8,7 @@
 #include "options.h"
 #include "report.h"
 #include "tune/bench.h"
+#include "tune/rig.h"
 
 enum { RUNS = 7 };
 
@@ -197,19 +198,24 @@ static vkp_status bench_colorize(bench *b)
     return print_times(b, "generator", times, NULL, NULL);
 }
 
-static void shapes_text(const vkp_op *op, const vkp_case *c, char *text, size_t room)
+/* "input_grad" of "conv2d_input_grad", which is conv2d's. */
+static const char *part_name(const vkp_op *op, const vkp_variants *variants)
 {
-    size_t used = 0;
-    text[0] = 0;
-    for (uint32_t i = 0; i < VKP_MAX_IN && op->in[i].role != VKP_NONE && used < room; i++) {
-        char shape[48];
-        if (!c->in[i].n || (op->in[i].role != VKP_ACTIVATION && i)) continue;
-        used += (size_t)snprintf(text + used, room - used, "%s%s", used ? " " : "",
-                                 vkp_shape_text(c->in[i], shape));
-    }
-    if (c->attr.upsample > 1 && used < room)
-        used += (size_t)snprintf(text + used, room - used, " x%u", c->attr.upsample);
-    if (c->attr.kernel && used < room) snprintf(text + used, room - used, " k%u", c->attr.kernel);
+    const size_t length = strlen(op->name);
+    return strncmp(variants->name, op->name, length) == 0 && variants->name[length] == '_'
+               ? variants->name + length + 1
+               : variants->name;
+}
+
+static void print_row(const vkp_op *op, const char *direction, const char *shapes, const vkp_bench_result *r,
+                      double flops, double share)
+{
+    printf("%-16s %-9s %-40s %9.2f ms %8.1f GFLOP/s %5.1f %% of peak", op->name, direction, shapes,
+           r->median_ms, flops * 1e-9, 100 * share);
+    for (int i = 0; i < VKP_BENCH_VARIANTS && r->chosen[i]; i++)
+        printf("%s %s=%s", i ? "," : " ", part_name(op, r->variants[i]), r->chosen[i]);
+    putchar('\n');
+    fflush(stdout);
 }
 
 static vkp_status bench_case(const bench *b, const vkp_op *op, const vkp_case *c, vkp_direction direction,
@@ -218,7 +224,7 @@ static vkp_status bench_case(const bench *b, const vkp_op *op, const vkp_case *c
     vkp_bench_result r;
     VKP_TRY(vkp_bench_op(b->device, op, c, direction, RUNS, &r));
     char shapes[160];
-    shapes_text(op, c, shapes, sizeof shapes);
+    vkp_case_text(op, c, shapes, sizeof shapes);
     const double flops = r.flop / r.median_ms * 1e3, bytes = (double)r.bytes / r.median_ms * 1e3;
     /* What bounds the operation says which peak it is held against. */
     const double share = r.flop > 0 ? flops / peak->flop_per_second : bytes / peak->bytes_per_second;
@@ -232,11 +238,12 @@ static vkp_status bench_case(const bench *b, const vkp_op *op, const vkp_case *c
         cJSON_AddNumberToObject(row, "min_ms", r.min_ms);
         cJSON_AddNumberToObject(row, "gflop_per_second", flops * 1e-9);
         cJSON_AddNumberToObject(row, "share_of_peak", share);
+        cJSON *variants = cJSON_AddObjectToObject(row, "variants");
+        for (int i = 0; i < VKP_BENCH_VARIANTS && r.chosen[i]; i++)
+            cJSON_AddStringToObject(variants, r.variants[i]->name, r.chosen[i]);
         cJSON_AddItemToArray(rows, row);
     } else {
-        printf("%-16s %-9s %-40s %9.2f ms %8.1f GFLOP/s %5.1f %% of peak\n", op->name, name, shapes,
-               r.median_ms, flops * 1e-9, 100 * share);
-        fflush(stdout);
+        print_row(op, name, shapes, &r, flops, share);
     }
     vkp_bench_free(&r);
     return VKP_OK;
@@ -313,6 +320,7 @@ static const vkp_option options[] = {
     {"batch", "N", "pictures a batch; 4 for step and 1 for colorize unless given"},
     VKP_OPTION_JSON,
     VKP_OPTION_DEVICE,
+    VKP_OPTION_VARIANT,
     {0},
 };
 

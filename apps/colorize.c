@@ -185,6 +185,7 @@ static const vkp_option options_taken[] = {
     {"quality", "Q", "quality of JPEG files, 1 to 100; 95 by default"},
     {"skip-existing", NULL, "leave alone what has been coloured already"},
     VKP_OPTION_DEVICE,
+    VKP_OPTION_VARIANT,
     {0},
 };
 static const char *const needed[] = {"out", NULL};

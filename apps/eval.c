@@ -183,7 +183,8 @@ static vkp_status run(const vkp_options *options)
     return status;
 }
 
-static const vkp_option options_taken[] = {VKP_MODEL_OPTIONS, VKP_OPTION_JSON, VKP_OPTION_DEVICE, {0}};
+static const vkp_option options_taken[] = {VKP_MODEL_OPTIONS, VKP_OPTION_JSON, VKP_OPTION_DEVICE,
+                                           VKP_OPTION_VARIANT, {0}};
 
 const vkp_command vkp_command_eval = {
     .name = "eval",

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
+#include "ops/variant.h"
 #include "report.h"
 
 typedef struct given {
@@ -171,8 +173,26 @@ vkp_status vkp_options_real(const vkp_options *o, const char *name, double low, 
     return not_a_number(o, name, text, range);
 }
 
+/* Puts --variant before what VKPIX_VARIANT holds, where the library looks for it. */
+static vkp_status force_variants(const vkp_options *o)
+{
+    const char *one, *before = getenv("VKPIX_VARIANT");
+    char list[2048];
+    if (before) VKP_TRY(vkp_variant_check(before));
+    for (size_t i = 0; vkp_options_each(o, "variant", i, &one); i++) {
+        VKP_TRY(vkp_variant_check(one));
+        before = getenv("VKPIX_VARIANT");
+        if (snprintf(list, sizeof list, "%s,%s", one, before ? before : "") >= (int)sizeof list)
+            return vkp_fail(VKP_USAGE, "too many --variant (%zu letters at most; name an operation once)",
+                            sizeof list);
+        if (setenv("VKPIX_VARIANT", list, 1) != 0) return vkp_fail_errno("set", "VKPIX_VARIANT", errno);
+    }
+    return VKP_OK;
+}
+
 vkp_status vkp_options_device(const vkp_options *o, vkp_device **device)
 {
+    VKP_TRY(force_variants(o));
     VKP_TRY(vkp_device_open(vkp_options_value(o, "device"), device));
     const vkp_device_info *info = &(*device)->info;
     vkp_report("device: %s (%s, %s)", info->name, vkp_device_type_name(info->type), info->driver);

@@ -23,6 +23,9 @@ typedef struct vkp_option {
 #define VKP_OPTION_DEVICE                                                                                \
     {"device", "N|NAME|cpu", "the Vulkan device: its number in 'vkpix devices', a part of its name, or cpu " \
                              "for a software device; else VKPIX_DEVICE, else the best there is"}
+#define VKP_OPTION_VARIANT                                                                               \
+    {"variant", "OP=NAME", "compute an operation in this way wherever it is possible, as 'conv2d=direct'; may " \
+                           "be given several times, and the names are told for a wrong one"}
 #define VKP_OPTION_JSON {"json", NULL, "print one JSON document on standard output, and nothing else"}
 
 typedef struct vkp_options vkp_options;
@@ -65,7 +68,8 @@ VKP_MUST_USE vkp_status vkp_options_real(const vkp_options *options, const char 
                                          double high, double *value);
 
 /* Opens the device that --device, VKPIX_DEVICE or the order of preference chooses, and says on standard error
- * which it is. vkp_device_close afterwards. Errors as vkp_device_open. */
+ * which it is; forces what --variant and VKPIX_VARIANT say, the last --variant before the others.
+ * vkp_device_close afterwards. USAGE: a variant that does not exist; errors as vkp_device_open. */
 VKP_MUST_USE vkp_status vkp_options_device(const vkp_options *options, vkp_device **device);
 
 /* Prints a command's --help. */

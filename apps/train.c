@@ -185,6 +185,7 @@ static const vkp_option options[] = {
     {"max-steps", "N", "stop when the run has N steps, as if it had ended there"},
     {"max-minutes", "M", "stop after M minutes, likewise"},
     VKP_OPTION_DEVICE,
+    VKP_OPTION_VARIANT,
     {0},
 };
 static const char *const needed[] = {"out", NULL};

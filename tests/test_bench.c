@@ -13,6 +13,19 @@ static void check_result(const vkp_bench_result *r)
     assert_float_equal(sum, r->min_ms, 1e-6 * r->min_ms);
 }
 
+/* Every list of the direction has named what it took, and nothing else is there. */
+static void check_variants(const vkp_op *op, vkp_direction direction, const vkp_bench_result *r)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < op->variants_count; i++) {
+        if (op->variants[i].direction != direction) continue;
+        assert_ptr_equal(r->variants[count], &op->variants[i]);
+        assert_non_null(vkp_variant_named(r->variants[count], r->chosen[count]));
+        count++;
+    }
+    assert_null(r->chosen[count]);
+}
+
 static void every_operation(void **state)
 {
     (void)state;
@@ -27,6 +40,7 @@ static void every_operation(void **state)
             }
             assert_ok(vkp_bench_op(test_device, op, &op->cases[0], (vkp_direction)direction, 4, &r));
             check_result(&r);
+            check_variants(op, (vkp_direction)direction, &r);
             assert_true(!op->flop || r.flop > 0);
             vkp_bench_free(&r);
         }

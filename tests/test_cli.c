@@ -40,6 +40,10 @@ static void wrong_usage(void **state)
         {"colorize a.jpg --out b --quality 99999999999999999999", "--quality"},
         {"eval", "too few arguments"},
         {"eval a b", "argument b"},
+        {"bench ops --variant conv2e=direct", "conv2d_input_grad"},
+        {"bench ops --variant conv2d_forward=fast", "phases, thin, lanes"},
+        {"bench ops --variant conv2d", "direct"},
+        {"bench ops --variant conv2d=direct --variant conv2d=", "direct"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         program_expect(program_run("", "%s", wrong[i].arguments), 2, wrong[i].word);

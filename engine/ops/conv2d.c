@@ -23,52 +23,51 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     return VKP_OK;
 }
 
-static bool always(const vkp_device *device, const vkp_node *node)
-{
-    (void)device;
-    (void)node;
-    return true;
-}
-
 static const vkp_variant forward_variants[] = {
-    {"phases", vkp_conv2d_phases_forward_fits, vkp_conv2d_phases_forward},
-    {"thin", vkp_conv2d_thin_forward_fits, vkp_conv2d_thin_forward},
-    {"lanes", vkp_conv2d_lanes_forward_fits, vkp_conv2d_lanes_forward},
-    {"phases_storage", vkp_conv2d_phases_forward_storage_fits, vkp_conv2d_phases_forward_storage},
-    {"thin_storage", vkp_conv2d_thin_forward_storage_fits, vkp_conv2d_thin_forward_storage},
-    {"lanes_storage", vkp_conv2d_lanes_forward_storage_fits, vkp_conv2d_lanes_forward_storage},
-    {"direct", always, vkp_conv2d_direct_forward},
+    VKP_VARIANT("phases", vkp_for_cpu, vkp_conv2d_phases_forward),
+    VKP_VARIANT("thin", vkp_for_cpu, vkp_conv2d_thin_forward),
+    VKP_VARIANT("lanes", vkp_for_cpu, vkp_conv2d_lanes_forward),
+    VKP_VARIANT("phases_storage", vkp_for_cpu, vkp_conv2d_phases_forward_storage),
+    VKP_VARIANT("thin_storage", vkp_for_cpu, vkp_conv2d_thin_forward_storage),
+    VKP_VARIANT("lanes_storage", vkp_for_cpu, vkp_conv2d_lanes_forward_storage),
+    VKP_PLAIN("direct", vkp_conv2d_direct_forward),
 };
 static const vkp_variant input_grad_variants[] = {
-    {"phases", vkp_conv2d_phases_input_grad_fits, vkp_conv2d_phases_input_grad},
-    {"thin", vkp_conv2d_thin_input_grad_fits, vkp_conv2d_thin_input_grad},
-    {"lanes", vkp_conv2d_lanes_input_grad_fits, vkp_conv2d_lanes_input_grad},
-    {"phases_storage", vkp_conv2d_phases_input_grad_storage_fits, vkp_conv2d_phases_input_grad_storage},
-    {"thin_storage", vkp_conv2d_thin_input_grad_storage_fits, vkp_conv2d_thin_input_grad_storage},
-    {"lanes_storage", vkp_conv2d_lanes_input_grad_storage_fits, vkp_conv2d_lanes_input_grad_storage},
-    {"direct", always, vkp_conv2d_direct_input_grad},
+    VKP_VARIANT("phases", vkp_for_cpu, vkp_conv2d_phases_input_grad),
+    VKP_VARIANT("thin", vkp_for_cpu, vkp_conv2d_thin_input_grad),
+    VKP_VARIANT("lanes", vkp_for_cpu, vkp_conv2d_lanes_input_grad),
+    VKP_VARIANT("phases_storage", vkp_for_cpu, vkp_conv2d_phases_input_grad_storage),
+    VKP_VARIANT("thin_storage", vkp_for_cpu, vkp_conv2d_thin_input_grad_storage),
+    VKP_VARIANT("lanes_storage", vkp_for_cpu, vkp_conv2d_lanes_input_grad_storage),
+    VKP_PLAIN("direct", vkp_conv2d_direct_input_grad),
 };
 static const vkp_variant weight_grad_variants[] = {
-    {"lanes", vkp_conv2d_lanes_weight_grad_fits, vkp_conv2d_lanes_weight_grad},
-    {"phases", vkp_conv2d_phases_weight_grad_fits, vkp_conv2d_phases_weight_grad},
-    {"lanes_storage", vkp_conv2d_lanes_weight_grad_storage_fits, vkp_conv2d_lanes_weight_grad_storage},
-    {"phases_storage", vkp_conv2d_phases_weight_grad_storage_fits, vkp_conv2d_phases_weight_grad_storage},
-    {"direct", always, vkp_conv2d_direct_weight_grad},
+    VKP_VARIANT("lanes", vkp_for_cpu, vkp_conv2d_lanes_weight_grad),
+    VKP_VARIANT("phases", vkp_for_cpu, vkp_conv2d_phases_weight_grad),
+    VKP_VARIANT("lanes_storage", vkp_for_cpu, vkp_conv2d_lanes_weight_grad_storage),
+    VKP_VARIANT("phases_storage", vkp_for_cpu, vkp_conv2d_phases_weight_grad_storage),
+    VKP_PLAIN("direct", vkp_conv2d_direct_weight_grad),
 };
 #define COUNT(list) (sizeof(list) / sizeof *(list))
+#define VARIANTS(direction, input, name) \
+    {"conv2d_" #name, direction, input, name##_variants, COUNT(name##_variants)}
+enum { FORWARD, INPUT_GRAD, WEIGHT_GRAD };
+static const vkp_variants variants[] = {
+    [FORWARD] = VARIANTS(VKP_FORWARD, 0, forward),
+    [INPUT_GRAD] = VARIANTS(VKP_BACKWARD, VKP_CONV_X, input_grad),
+    [WEIGHT_GRAD] = VARIANTS(VKP_BACKWARD, VKP_CONV_WEIGHT, weight_grad),
+};
 
 static vkp_status forward(vkp_program *p, const vkp_node *node)
 {
-    return vkp_variant_record(p, node, "conv2d_forward", forward_variants, COUNT(forward_variants));
+    return vkp_variant_record(p, node, &variants[FORWARD]);
 }
 
 /* The gradients by what the activation takes. */
 static vkp_status linear_backward(vkp_program *p, const vkp_node *node)
 {
-    if (node->d_in[VKP_CONV_X].buffer)
-        VKP_TRY(vkp_variant_record(p, node, "conv2d_input_grad", input_grad_variants, COUNT(input_grad_variants)));
-    if (node->d_in[VKP_CONV_WEIGHT].buffer)
-        VKP_TRY(vkp_variant_record(p, node, "conv2d_weight_grad", weight_grad_variants, COUNT(weight_grad_variants)));
+    if (node->d_in[VKP_CONV_X].buffer) VKP_TRY(vkp_variant_record(p, node, &variants[INPUT_GRAD]));
+    if (node->d_in[VKP_CONV_WEIGHT].buffer) VKP_TRY(vkp_variant_record(p, node, &variants[WEIGHT_GRAD]));
     if (node->d_in[VKP_CONV_BIAS].buffer)
         VKP_TRY(vkp_channel_sum(p, &node->d_out[VKP_CONV_Y], &node->d_in[VKP_CONV_BIAS], node->add[VKP_CONV_BIAS]));
     return VKP_OK;
@@ -183,6 +182,8 @@ const vkp_op vkp_op_conv2d = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .variants = variants,
+    .variants_count = COUNT(variants),
     .reference = reference,
     .flop = flop,
     .cases = cases,

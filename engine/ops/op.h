@@ -31,6 +31,9 @@ typedef struct vkp_attr {
 } vkp_attr;
 
 typedef struct vkp_op vkp_op;
+typedef struct vkp_variant vkp_variant;   /* ops/variant.h */
+typedef struct vkp_variants vkp_variants;
+typedef struct vkp_chooser vkp_chooser;
 
 /* One use of an operation: what it reads and writes. A tensor whose buffer is 0 is not there. */
 typedef struct vkp_node {
@@ -81,6 +84,10 @@ struct vkp_op {
      * are there; NULL for what has no derivative (an optimizer's step, a metric). */
     vkp_status (*forward)(vkp_program *program, const vkp_node *node);
     vkp_status (*backward)(vkp_program *program, const vkp_node *node);
+
+    /* Where there are several ways to compute it: a list for each direction, used by the two above. */
+    const vkp_variants *variants;
+    size_t variants_count;
 
     /* The plain definition in double precision on dense NCHW arrays; in[i] is NULL when absent. The node
      * gives shapes and attributes. No cleverness here: it is what everything else is checked against. */

@@ -2,18 +2,14 @@
 
 #include <stdlib.h>
 
-#include "base/random.h"
 #include "ops/moves.h"
+#include "tune/rig.h"
 
-#define MAX_TENSORS (2 * (VKP_MAX_IN + VKP_MAX_OUT))
-
-/* A program on buffers of its own: planned ones would share memory with scratch that other runs overwrite. */
+/* A program over a rig's tensors. */
 typedef struct bench {
-    vkp_device *device;
+    vkp_rig rig;
     vkp_program *program;
     vkp_arena arena;
-    vkp_buffer buffers[MAX_TENSORS];
-    uint32_t count;
 } bench;
 
 static vkp_status no_memory(void)
@@ -24,91 +20,8 @@ static vkp_status no_memory(void)
 static void bench_destroy(bench *b)
 {
     vkp_program_destroy(b->program);
-    vkp_arena_destroy(b->device, &b->arena);
-    for (uint32_t i = 0; i < b->count; i++) vkp_buffer_destroy(b->device, &b->buffers[i]);
-}
-
-/* Adds a tensor; *layout comes without a buffer and leaves with one. */
-static vkp_status add_tensor(bench *b, const char *name, vkp_tensor *layout)
-{
-    vkp_buffer *buffer = &b->buffers[b->count];
-    const uint64_t bytes = vkp_extent(layout) * sizeof(float);
-    VKP_TRY(vkp_buffer_create(b->device, bytes, VKP_MEMORY_DEVICE, name, buffer));
-    b->count++;
-    return vkp_program_external(b->program, buffer, 0, buffer->bytes, name, &layout->buffer);
-}
-
-/* Writes the tensor that was added last: dense values, or random ones where there are none. */
-static vkp_status write_tensor(bench *b, const vkp_tensor *t, const float *dense, float low, float high)
-{
-    const vkp_buffer *buffer = &b->buffers[b->count - 1];
-    float *data = calloc(buffer->bytes, 1);
-    if (!data) return no_memory();
-    const uint64_t rows = (uint64_t)t->shape.n * t->shape.c * t->shape.h;
-    for (uint64_t row = 0, i = 0; row < rows; row++)
-        for (uint32_t x = 0; x < t->shape.w; x++, i++)
-            data[row * t->pitch + x] =
-                dense ? dense[i] : low + (high - low) * vkp_random_float(b->count, VKP_RANDOM_TEST, i);
-    const vkp_status status = vkp_buffer_write(b->device, buffer, 0, data, buffer->bytes);
-    free(data);
-    return status;
-}
-
-static bool has_gradient(vkp_role role) { return role == VKP_ACTIVATION || role == VKP_PARAMETER; }
-
-static vkp_tensor layout_of(vkp_role role, vkp_shape shape)
-{
-    const bool padded = role == VKP_ACTIVATION || role == VKP_CONSTANT;
-    return padded ? vkp_tensor_activation(0, shape) : vkp_tensor_packed(0, shape);
-}
-
-static vkp_status add_input(bench *b, vkp_node *node, const vkp_case *c, uint32_t i)
-{
-    const vkp_place *place = &node->op->in[i];
-    float low = place->low, high = place->high;
-    if (low == 0 && high == 0) low = c->low, high = c->high;
-    if (low == 0 && high == 0) low = -1, high = 1;
-    VKP_TRY(add_tensor(b, place->name, &node->in[i]));
-    float *values = node->op->fill ? calloc(vkp_shape_count(c->in[i]), sizeof *values) : NULL;
-    if (node->op->fill && !values) return no_memory();
-    const bool filled = node->op->fill && node->op->fill(node, i, values);
-    const vkp_status status = write_tensor(b, &node->in[i], filled ? values : NULL, low, high);
-    free(values);
-    return status;
-}
-
-static vkp_status add_outputs(bench *b, vkp_node *node, vkp_direction direction)
-{
-    const vkp_op *op = node->op;
-    vkp_shape shapes[VKP_MAX_OUT] = {0};
-    VKP_TRY(op->shape(node, shapes));
-    for (uint32_t i = 0; i < VKP_MAX_OUT; i++) {
-        if (op->out[i].role == VKP_NONE || !shapes[i].n) continue;
-        node->out[i] = layout_of(op->out[i].role, shapes[i]);
-        VKP_TRY(add_tensor(b, op->out[i].name, &node->out[i]));
-        if (direction == VKP_FORWARD || !has_gradient(op->out[i].role)) continue;
-        node->d_out[i] = layout_of(op->out[i].role, shapes[i]);
-        VKP_TRY(add_tensor(b, "d_out", &node->d_out[i]));
-        VKP_TRY(write_tensor(b, &node->d_out[i], NULL, -1, 1));
-    }
-    return VKP_OK;
-}
-
-static vkp_status add_tensors(bench *b, vkp_node *node, const vkp_case *c, vkp_direction direction)
-{
-    const vkp_op *op = node->op;
-    /* All layouts first: op->fill may look at any of them. */
-    for (uint32_t i = 0; i < VKP_MAX_IN; i++)
-        if (op->in[i].role != VKP_NONE && c->in[i].n) node->in[i] = layout_of(op->in[i].role, c->in[i]);
-    for (uint32_t i = 0; i < VKP_MAX_IN; i++)
-        if (node->in[i].shape.n) VKP_TRY(add_input(b, node, c, i));
-    VKP_TRY(add_outputs(b, node, direction));
-    for (uint32_t i = 0; i < VKP_MAX_IN && direction == VKP_BACKWARD; i++) {
-        if (!node->in[i].shape.n || !has_gradient(op->in[i].role)) continue;
-        node->d_in[i] = layout_of(op->in[i].role, c->in[i]);
-        VKP_TRY(add_tensor(b, "d_in", &node->d_in[i]));
-    }
-    return VKP_OK;
+    vkp_arena_destroy(b->rig.device, &b->arena);
+    vkp_rig_destroy(&b->rig);
 }
 
 static int by_value(const void *a, const void *b)
@@ -161,20 +74,38 @@ static vkp_status build_and_time(bench *b, uint32_t section, uint32_t runs, vkp_
     return status;
 }
 
+/* Asks again what was recorded: the answer does not change. */
+static vkp_status name_variants(vkp_device *device, const vkp_node *node, vkp_direction direction,
+                                vkp_bench_result *r)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < node->op->variants_count && count < VKP_BENCH_VARIANTS; i++) {
+        const vkp_variants *list = &node->op->variants[i];
+        const vkp_variant *chosen;
+        if (list->direction != direction) continue;
+        if (direction == VKP_BACKWARD && !node->d_in[list->gradient_of].buffer) continue;
+        VKP_TRY(vkp_variant_choose(device, node, list, &chosen));
+        r->variants[count] = list;
+        r->chosen[count++] = chosen->name;
+    }
+    return VKP_OK;
+}
+
 static vkp_status bench_node(bench *b, vkp_node *node, const vkp_case *c, vkp_direction direction,
                              uint32_t runs, vkp_bench_result *r)
 {
     uint32_t section = 0;
-    VKP_TRY(vkp_program_create(b->device, &b->program));
-    VKP_TRY(add_tensors(b, node, c, direction));
+    VKP_TRY(vkp_rig_node(&b->rig, c, direction, ~0u, node));
+    VKP_TRY(vkp_rig_program(&b->rig, &b->program));
     vkp_program_label(b->program, node->op->name);
     VKP_TRY(node->op->forward(b->program, node));
     if (direction == VKP_BACKWARD) {
         VKP_TRY(vkp_program_section(b->program, &section));
         VKP_TRY(node->op->backward(b->program, node));
     }
+    VKP_TRY(name_variants(b->rig.device, node, direction, r));
     r->flop = node->op->flop ? node->op->flop(node, direction) : 0;
-    for (uint32_t i = 0; i < b->count; i++) r->bytes += b->buffers[i].bytes;
+    for (uint32_t i = 0; i < b->rig.count; i++) r->bytes += b->rig.buffers[i].bytes;
     return build_and_time(b, section, runs ? runs : 1, r);
 }
 
@@ -184,7 +115,7 @@ vkp_status vkp_bench_op(vkp_device *device, const vkp_op *op, const vkp_case *c,
     if (direction == VKP_BACKWARD && !op->backward)
         return vkp_fail(VKP_USAGE, "%s has no backward pass (nothing it reads has a gradient; time the "
                         "forward pass)", op->name);
-    bench b = {.device = device};
+    bench b = {.rig = {.device = device}};
     vkp_node node = {.op = op, .attr = c->attr};
     *result = (vkp_bench_result){0};
     const vkp_status status = bench_node(&b, &node, c, direction, runs, result);
@@ -206,18 +137,18 @@ static vkp_status fma_rate(bench *b, vkp_shader shader, uint32_t width, double *
     vkp_tensor y = vkp_tensor_packed(0, (vkp_shape){1, 1, 1, PEAK_GROUPS * 64});
     vkp_tensor work = vkp_tensor_packed(0, (vkp_shape){1, 1, 1, 4});
     vkp_dispatch d = {.shader = shader, .groups = {PEAK_GROUPS, 1, 1}};
-    VKP_TRY(vkp_program_create(b->device, &b->program));
-    VKP_TRY(add_tensor(b, "sums", &y));
-    VKP_TRY(add_tensor(b, "work", &work));
-    vkp_bind(b->device, &d, &y, VKP_WRITE);
-    vkp_bind(b->device, &d, &work, VKP_READ);
+    VKP_TRY(vkp_rig_tensor(&b->rig, "sums", &y));
+    VKP_TRY(vkp_rig_tensor(&b->rig, "work", &work));
+    VKP_TRY(vkp_rig_program(&b->rig, &b->program));
+    vkp_bind(b->rig.device, &d, &y, VKP_WRITE);
+    vkp_bind(b->rig.device, &d, &work, VKP_READ);
     vkp_program_label(b->program, "peak of multiply-adds");
     VKP_TRY(vkp_program_dispatch(b->program, &d));
     vkp_bench_result r = {0};
     for (float turns = 1; r.min_ms < 10 && turns < 1e6f; turns *= 4) {
         const float values[4] = {turns, 0.999f, 0.001f};
         vkp_bench_free(&r);
-        VKP_TRY(write_tensor(b, &work, values, 0, 0));
+        VKP_TRY(vkp_rig_write(&b->rig, &work, values, 0, 0));
         VKP_TRY(build_and_time(b, 0, PEAK_RUNS, &r));
         const double flop = 2.0 * 4 * width * PEAK_UNROLL * turns * PEAK_GROUPS * 64;
         if (r.min_ms > 0) *rate = flop / r.min_ms * 1e3;
@@ -242,12 +173,12 @@ static vkp_status texel_copy(vkp_program *program, const vkp_tensor *from, const
 static vkp_status copy_rate(bench *b, bool texels, double *rate)
 {
     vkp_tensor from = vkp_tensor_packed(0, (vkp_shape){1, 30, 1024, 1024}), to = from;
-    if (texels && !vkp_texels_fit(b->device, &from, 4)) return VKP_OK;
+    if (texels && !vkp_texels_fit(b->rig.device, &from, 4)) return VKP_OK;
     vkp_bench_result r = {0};
-    VKP_TRY(vkp_program_create(b->device, &b->program));
-    VKP_TRY(add_tensor(b, "source", &from));
-    VKP_TRY(vkp_buffer_clear(b->device, &b->buffers[0]));
-    VKP_TRY(add_tensor(b, "copy", &to));
+    VKP_TRY(vkp_rig_tensor(&b->rig, "source", &from));
+    VKP_TRY(vkp_buffer_clear(b->rig.device, &b->rig.buffers[0]));
+    VKP_TRY(vkp_rig_tensor(&b->rig, "copy", &to));
+    VKP_TRY(vkp_rig_program(&b->rig, &b->program));
     vkp_program_label(b->program, "peak of copying");
     VKP_TRY(texels ? texel_copy(b->program, &from, &to) : vkp_copy(b->program, &from, &to, false));
     VKP_TRY(build_and_time(b, 0, PEAK_RUNS, &r));
@@ -260,7 +191,7 @@ vkp_status vkp_bench_peak(vkp_device *device, vkp_peak *peak)
 {
     *peak = (vkp_peak){0};
     for (int i = 0; i < 4; i++) {
-        bench b = {.device = device};
+        bench b = {.rig = {.device = device}};
         double rate = 0;
         double *best = i < 2 ? &peak->flop_per_second : &peak->bytes_per_second;
         vkp_status status = VKP_OK;

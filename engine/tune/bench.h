@@ -3,7 +3,7 @@
 #ifndef VKP_TUNE_BENCH_H
 #define VKP_TUNE_BENCH_H
 
-#include "ops/op.h"
+#include "ops/variant.h"
 
 /* One dispatch of the fastest run. */
 typedef struct vkp_bench_dispatch {
@@ -11,12 +11,16 @@ typedef struct vkp_bench_dispatch {
     double milliseconds, flop;
 } vkp_bench_dispatch;
 
+enum { VKP_BENCH_VARIANTS = 4 };
+
 typedef struct vkp_bench_result {
     double median_ms, min_ms;       /* of the runs, each the sum over its dispatches */
     double flop;                    /* of one run, by the operation's own count; 0: it has none */
     uint64_t bytes;                 /* of all tensors that the direction may read or write, each once */
     vkp_bench_dispatch *dispatches;
     size_t dispatch_count;
+    const vkp_variants *variants[VKP_BENCH_VARIANTS]; /* the lists of variants that were chosen from... */
+    const char *chosen[VKP_BENCH_VARIANTS];           /* ... and the names; NULL after the last */
 } vkp_bench_result;
 
 /* Runs one direction of an operation `runs` times (at least once) after a first run that is not counted, on

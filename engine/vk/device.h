@@ -45,8 +45,9 @@ typedef struct vkp_device_info {
 } vkp_device_info;
 
 struct vkp_pipeline_cache;
+struct vkp_chooser;
 
-/* An open device. Read its fields freely; only engine/vk writes them. */
+/* An open device. Read its fields freely; only engine/vk writes them, but for `chooser`. */
 typedef struct vkp_device {
     VkInstance instance;
     VkPhysicalDevice physical;
@@ -64,6 +65,7 @@ typedef struct vkp_device {
     uint64_t dispatches;         /* dispatches submitted so far */
     uint64_t allocated, peak;    /* bytes of device memory now and at most */
     struct vkp_pipeline_cache *pipelines;
+    struct vkp_chooser *chooser; /* between variants (ops/variant.h), set by who owns it; NULL: their order */
 } vkp_device;
 
 /* Lists the machine's Vulkan 1.1 devices in the driver's order. *list is malloc'd (the caller frees it);

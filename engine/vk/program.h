@@ -49,8 +49,8 @@ void vkp_program_destroy(vkp_program *program);
 vkp_device *vkp_program_device(const vkp_program *program);
 
 /* Adds a buffer of `bytes` that lives from the first dispatch that uses it to the last, or, once kept,
- * to the program's end so that the host can read it after a run. *id names it in bindings; ids are
- * never 0. Content is undefined before the first write. */
+ * to the program's end so that the host can read it after a run. *id names it in bindings; ids count from 1
+ * in the order in which buffers of both kinds are added. Content is undefined before the first write. */
 VKP_MUST_USE vkp_status vkp_program_buffer(vkp_program *program, uint64_t bytes, const char *name,
                                            uint32_t *id);
 void vkp_program_keep(vkp_program *program, uint32_t id);
