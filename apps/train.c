@@ -55,8 +55,9 @@ static void show_epoch(const vkp_train_progress *p)
     char validation[96] = "";
     if (!isnan(p->val_psnr))
         snprintf(validation, sizeof validation, "; validation L1 %.3f, PSNR %.2f dB", p->val_l1, p->val_psnr);
-    vkp_report("epoch %u/%u: D %.4f, G %.4f, L1 %.3f, PSNR %.2f dB%s", p->epoch, p->epochs, p->losses.d_adv,
-               p->losses.g_adv, p->losses.g_l1, p->train_psnr, validation);
+    vkp_report("epoch %u/%u: D %.4f, G %.4f, L1 %.3f, PSNR %.2f dB%s; device idle %.1f %%", p->epoch,
+               p->epochs, p->losses.d_adv, p->losses.g_adv, p->losses.g_l1, p->train_psnr, validation,
+               100 * p->device_idle);
 }
 
 static void show_progress(void *user, const vkp_train_progress *p)

@@ -20,6 +20,13 @@
 #include "nn/run_split.h"
 #include "nn/validation.h"
 
+/* How long the device had nothing to do in the epoch, because decoding or the host was late: from a step's
+ * end to the next one's start, and whatever the next batch took beyond the shortest step seen, which is what
+ * the device needs. */
+typedef struct waiting {
+    double seconds, finished, shortest; /* finished: when the latest step was; 0: none yet */
+} waiting;
+
 typedef struct trainer {
     vkp_device *device;
     const vkp_train_options *options;
@@ -39,6 +46,7 @@ typedef struct trainer {
     double started, epoch_started, seconds_before; /* monotonic seconds; training time of earlier sessions */
     uint64_t steps_before;
     bool stopping;
+    waiting idle;
 } trainer;
 
 static double now(void)
@@ -232,19 +240,21 @@ static void report_progress(const trainer *t, const vkp_losses *losses, const do
     double left = total > t->state.step ? (double)(total - t->state.step) / rate : 0;
     const double minutes_left = t->options->max_minutes * 60 - (now() - t->started);
     if (t->options->max_minutes > 0 && minutes_left < left) left = minutes_left > 0 ? minutes_left : 0;
-    t->options->progress(t->options->user,
-                         &(vkp_train_progress){.epoch = t->state.epoch + (row ? 0 : 1),
-                                               .epochs = t->config.epochs,
-                                               .step = row ? steps : t->state.epoch_steps,
-                                               .steps = steps,
-                                               .steps_done = t->state.step,
-                                               .losses = *losses,
-                                               .steps_per_second = rate,
-                                               .seconds_left = left,
-                                               .epoch_ended = row != NULL,
-                                               .train_psnr = row ? row[VKP_LOG_train_psnr] : NAN,
-                                               .val_psnr = row ? row[VKP_LOG_val_psnr] : NAN,
-                                               .val_l1 = row ? row[VKP_LOG_val_G_l1_loss] : NAN});
+    t->options->progress(
+        t->options->user,
+        &(vkp_train_progress){.epoch = t->state.epoch + (row ? 0 : 1),
+                              .epochs = t->config.epochs,
+                              .step = row ? steps : t->state.epoch_steps,
+                              .steps = steps,
+                              .steps_done = t->state.step,
+                              .losses = *losses,
+                              .steps_per_second = rate,
+                              .seconds_left = left,
+                              .device_idle = t->idle.seconds / (t->idle.finished - t->epoch_started),
+                              .epoch_ended = row != NULL,
+                              .train_psnr = row ? row[VKP_LOG_train_psnr] : NAN,
+                              .val_psnr = row ? row[VKP_LOG_val_psnr] : NAN,
+                              .val_l1 = row ? row[VKP_LOG_val_G_l1_loss] : NAN});
 }
 
 static bool should_stop(const trainer *t)
@@ -285,6 +295,16 @@ static vkp_status begin_run(const trainer *t)
     return vkp_config_save(&t->config, path);
 }
 
+/* After a step that was submitted at one time, and whose successor's batch was ready at another. */
+static void count_waiting(waiting *w, double submitted, double fed)
+{
+    const double end = now(), took = end - submitted;
+    if (w->finished > 0) w->seconds += submitted - w->finished;
+    if (w->shortest > 0 && fed - submitted > w->shortest) w->seconds += fed - submitted - w->shortest;
+    if (w->shortest <= 0 || took < w->shortest) w->shortest = took;
+    w->finished = end;
+}
+
 /* One step on a batch that is on its way to the device; *batch becomes the next one, which the decoders and
  * the host prepare while the device computes. */
 static vkp_status one_step(trainer *t, vkp_feed_batch *batch)
@@ -300,8 +320,11 @@ static vkp_status one_step(trainer *t, vkp_feed_batch *batch)
                                     .first_of_d = at % every == 0,
                                     .update_d = at % every == every - 1};
     VKP_TRY(vkp_step_submit(step, &inputs));
+    const double submitted = now();
     VKP_TRY(vkp_feed_next(t->feed, batch));
+    const double fed = now();
     const vkp_status status = vkp_step_finish(step, &losses, t->psnr);
+    if (pictures == t->config.batch) count_waiting(&t->idle, submitted, fed);
     if (status != VKP_OK) return vkp_fail(status, "step %" PRIu64 ": %s", t->state.step, vkp_error());
     return count_step(t, &losses, pictures);
 }
@@ -312,6 +335,9 @@ static vkp_status train_epoch(trainer *t, bool *ended)
     vkp_feed_batch batch;
     *ended = true;
     t->epoch_started = now();
+    /* The very first step makes its pipelines first: that is not waiting. */
+    t->idle =
+        (waiting){.shortest = t->idle.shortest, .finished = t->idle.shortest > 0 ? t->epoch_started : 0};
     VKP_TRY(queue_epoch(t, t->state.epoch));
     VKP_TRY(vkp_feed_skip(t->feed, (size_t)t->state.epoch_steps * t->config.batch));
     VKP_TRY(vkp_feed_next(t->feed, &batch));

@@ -14,6 +14,7 @@ typedef struct vkp_train_progress {
     vkp_losses losses;      /* of the latest step */
     double steps_per_second;
     double seconds_left;                 /* of the run; NaN while unknown */
+    double device_idle;                  /* share of the epoch's time in which it waited for pictures */
     bool epoch_ended;                    /* the row below is new */
     double train_psnr, val_psnr, val_l1; /* of the epoch; NaN where there is none */
 } vkp_train_progress;
