@@ -10,6 +10,7 @@ layout(push_constant) uniform Push {
     Tensor pt, xt; // xt in quads
     uint slice;    // quads of a plane a group, padding (zeros) included
     uint first;    // partial result of the dispatch's first picture and slice
+    uint slices;   // of a plane
 } p;
 shared float sums[64];
 
@@ -33,6 +34,6 @@ void main()
         barrier();
         if (lane < half_count) sums[lane] += sums[lane + half_count];
     }
-    const uint result = p.first + n * gl_NumWorkGroups.y + gl_WorkGroupID.y;
+    const uint result = p.first + n * p.slices + gl_WorkGroupID.y;
     if (lane == 0) part[p.pt.offset + result * p.pt.stride_n + c] = sums[0];
 }

@@ -9,12 +9,12 @@ layout(std430, binding = 1) readonly buffer From { float from[]; };
 layout(std430, binding = 2) readonly buffer K { vec4 table[]; }; // of norm_affine.comp
 layout(push_constant) uniform Push {
     Tensor to_at, from_at, kt; // kt in quads
-    uint each;                 // values of a channel
+    uint each, step;           // values of a channel; invocations for a channel
 } p;
 
 void main()
 {
-    const uint c = gl_WorkGroupID.y, each = p.each, step = gl_NumWorkGroups.x * 64;
+    const uint c = gl_WorkGroupID.y, each = p.each, step = p.step;
     const uint first_to = p.to_at.offset + c * each, first_from = p.from_at.offset + c * each;
     const vec4 k = table[at(p.kt, 0, c, 0, 0)];
     const float factor = k.y * k.z;

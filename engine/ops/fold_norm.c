@@ -33,6 +33,7 @@ static vkp_status record(vkp_program *p, const vkp_tensor *to, const vkp_tensor 
     vkp_bind(device, &d, from, VKP_READ);
     vkp_bind_quads(device, &d, table, VKP_READ, false);
     vkp_push(&d, each);
+    vkp_push(&d, d.groups[0] * 64);
     return vkp_program_dispatch(p, &d);
 }
 

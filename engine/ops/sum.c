@@ -48,6 +48,7 @@ vkp_status vkp_channel_sum(vkp_program *p, const vkp_tensor *x, const vkp_tensor
         vkp_bind_quads(device, &d, &xs, VKP_READ, texels);
         vkp_push(&d, vkp_groups(quads, count));
         vkp_push(&d, n * count);
+        vkp_push(&d, count);
         VKP_TRY(vkp_program_dispatch(p, &d));
     }
     return vkp_sum_parts(p, &parts, sum, add);
