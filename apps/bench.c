@@ -94,7 +94,7 @@ typedef struct phase {
     double milliseconds;
 } phase;
 
-/* "G.dec3.1 conv2d grad" belongs to "G backward", "D.fake.conv1.0 conv2d" to "D.fake forward". */
+/* "G.dec3.1 conv2d grad" belongs to "G backward", "D.conv1.0 conv2d" to "D forward". */
 static void phase_name(const char *label, char name[32])
 {
     const size_t length = strlen(label);

@@ -1,6 +1,7 @@
 /* Every registered operation, every case of it: forward against the reference in double precision,
  * gradients against finite differences of the reference, the same bits twice, gradients added to what is
- * there, nothing written beside the tensors, and zeros in the padding of every row.
+ * there, nothing written beside the tensors, zeros in the padding of every row, and the same of some pictures
+ * alone where the operation says that they can be had.
  * `test_ops NAME` runs one operation; without a name all run. */
 #include <math.h>
 #include <stdio.h>
@@ -297,6 +298,74 @@ static void write_program(fixture *f)
     if (f->op->backward) assert_ok(f->op->backward(f->program, &f->node));
 }
 
+/* The same tensors under a program of its own, since ids are a program's. */
+static vkp_program *new_program(fixture *f)
+{
+    vkp_program *program;
+    tensor_data *groups[] = {f->in, f->out, f->d_in, f->d_out};
+    vkp_tensor *places[] = {f->node.in, f->node.out, f->node.d_in, f->node.d_out};
+    const uint32_t sizes[] = {VKP_MAX_IN, VKP_MAX_OUT, VKP_MAX_IN, VKP_MAX_OUT};
+    assert_ok(vkp_program_create(test_device, &program));
+    for (int g = 0; g < 4; g++)
+        for (uint32_t i = 0; i < sizes[g]; i++)
+            if (groups[g][i].count)
+                assert_ok(vkp_program_external(program, &groups[g][i].buffer, 0, groups[g][i].buffer.bytes,
+                                               "again", &places[g][i].buffer));
+    return program;
+}
+
+#define UNTOUCHED 777.0f
+
+static void mark_untouched(const tensor_data *t)
+{
+    for (uint64_t k = 0; k < t->count; k++) floats(t)[place_of(t, k)] = UNTOUCHED;
+}
+
+/* The last `unit` of `all` pictures must be `want`'s, the others as they were marked. */
+static void check_last(const tensor_data *t, const double *want, uint32_t unit, double tolerance,
+                       const char *what)
+{
+    const uint32_t all = t->layout.shape.n;
+    const uint64_t part = t->count / all * unit, begin = t->count - part;
+    double *got = download(t);
+    compare(got + begin, want + begin, NULL, part, tolerance, what);
+    for (uint64_t k = 0; k < begin; k++)
+        if (got[k] != (double)UNTOUCHED) fail_msg("%s: a picture that was cut away was written", what);
+    check_surroundings(t, what);
+    free(got);
+}
+
+/* Cut to the last pictures that can be had alone, the node must compute of those what it computes of all. */
+static void check_pictures(fixture *f, double tolerance, const char *title,
+                           double *const gradients[VKP_MAX_IN])
+{
+    const uint32_t all = f->node.out[0].shape.n, unit = vkp_node_unit(&f->node);
+    if (unit >= all) return;
+    vkp_program *program = new_program(f);
+    vkp_arena arena = {0};
+    vkp_node cut = vkp_node_pictures(&f->node, all - unit, unit);
+    char what[128];
+    for (uint32_t i = 0; i < VKP_MAX_OUT; i++)
+        if (f->d_out[i].count) cut.d_out[i] = vkp_tensor_pictures(&f->node.d_out[i], all - unit, unit);
+    for (uint32_t i = 0; i < VKP_MAX_IN; i++) {
+        const bool activation = f->op->in[i].role == VKP_ACTIVATION && f->d_in[i].count;
+        cut.d_in[i] = activation ? vkp_tensor_pictures(&f->node.d_in[i], all - unit, unit) : (vkp_tensor){0};
+        cut.add[i] = false;
+        if (activation) mark_untouched(&f->d_in[i]);
+    }
+    mark_untouched(&f->out[0]);
+    assert_ok(f->op->forward(program, &cut));
+    if (f->op->backward) assert_ok(f->op->backward(program, &cut));
+    assert_ok(vkp_program_build(program, &arena));
+    assert_ok(vkp_program_run(program, 0, 1));
+    snprintf(what, sizeof what, "%s, last pictures alone", title);
+    check_last(&f->out[0], f->out[0].values, unit, tolerance, what);
+    for (uint32_t i = 0; i < VKP_MAX_IN; i++)
+        if (cut.d_in[i].buffer) check_last(&f->d_in[i], gradients[i], unit, 4 * tolerance, what);
+    vkp_program_destroy(program);
+    vkp_arena_destroy(test_device, &arena);
+}
+
 static void check_case(const vkp_op *op, const vkp_case *c, uint32_t number)
 {
     const double tolerance = op->tolerance > 0 ? op->tolerance : 2e-6;
@@ -325,16 +394,7 @@ static void check_case(const vkp_op *op, const vkp_case *c, uint32_t number)
             for (uint64_t k = 0; k < f.d_in[i].count; k++) f.d_in[i].values[k] = random_value(-size, size);
             if (f.d_in[i].count) upload(&f.d_in[i]);
         }
-        /* The same tensors under a program of its own, since its ids are that program's. */
-        assert_ok(vkp_program_create(test_device, &adding));
-        tensor_data *groups[] = {f.in, f.out, f.d_in, f.d_out};
-        vkp_tensor *places[] = {f.node.in, f.node.out, f.node.d_in, f.node.d_out};
-        const uint32_t sizes[] = {VKP_MAX_IN, VKP_MAX_OUT, VKP_MAX_IN, VKP_MAX_OUT};
-        for (int g = 0; g < 4; g++)
-            for (uint32_t i = 0; i < sizes[g]; i++)
-                if (groups[g][i].count)
-                    assert_ok(vkp_program_external(adding, &groups[g][i].buffer, 0, groups[g][i].buffer.bytes,
-                                                   "again", &places[g][i].buffer));
+        adding = new_program(&f);
         for (uint32_t i = 0; i < VKP_MAX_IN; i++) f.node.add[i] = true;
         assert_ok(op->forward(adding, &f.node));
         assert_ok(op->backward(adding, &f.node));
@@ -342,6 +402,7 @@ static void check_case(const vkp_op *op, const vkp_case *c, uint32_t number)
         assert_ok(vkp_program_run(adding, 0, 1));
         check_backward(&f, 4 * tolerance, title, first);
     }
+    check_pictures(&f, tolerance, title, first);
     for (uint32_t i = 0; i < VKP_MAX_IN; i++) free(first[i]);
     vkp_program_destroy(adding);
     vkp_program_destroy(f.program);

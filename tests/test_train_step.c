@@ -178,7 +178,7 @@ static void graph_name(const char *torch, char name[48])
         const char *torch, *name;
     } others[] = {{"gray", "gray"},
                   {"crcb", "gray.crcb"},
-                  {"rgb", "batch"},
+                  {"rgb", "rgb"},
                   {"fake", "G.dec4.1"},
                   {"fake_rgb", "fake_rgb"},
                   {"D.fake.out_patch", "D.fake.out_patch"},
@@ -316,22 +316,52 @@ static unsigned count_flipped(const char *torch, const float *got, const float *
     return flipped;
 }
 
+#define REAL "D.real."
+#define FAKE "D.fake."
+
+/* The tensor of "LOSSname": a value, LOSS being "", or its gradient by that loss, "d_loss/" or "g_loss/".
+ * D has one pass, over the real pictures and the fake ones after them: D.real.LAYER and D.fake.LAYER are
+ * halves of D.LAYER. By G's loss it has gradients for the fake ones alone. */
+static vkp_tensor find_value(const session *s, const char *loss, const char *name)
+{
+    const vkp_graph *graph = vkp_step_graph(s->step);
+    const uint32_t n = s->config.batch;
+    const bool real = strncmp(name, REAL, strlen(REAL)) == 0, fake = strncmp(name, FAKE, strlen(FAKE)) == 0;
+    char whole[64];
+    if (real || fake)
+        snprintf(whole, sizeof whole, "%sD.%s", loss, name + strlen(real ? REAL : FAKE));
+    else
+        snprintf(whole, sizeof whole, "%s%s", loss, name);
+    const vkp_value value = vkp_graph_find(graph, whole);
+    if (!value) fail_msg("vkpix's graph has no %s", whole);
+    const vkp_tensor t = vkp_graph_at(graph, value);
+    if ((!real && !fake) || strcmp(loss, "g_loss/") == 0) return t;
+    assert_int_equal(t.shape.n, 2 * n);
+    return vkp_tensor_pictures(&t, real ? 0 : n, n);
+}
+
+/* The gradient of `name`, D's by G's loss `in_g_step` and by its own otherwise. */
+static vkp_tensor find_gradient(const session *s, const char *name, bool in_g_step)
+{
+    const vkp_graph *graph = vkp_step_graph(s->step);
+    if (strncmp(name, "D.", 2) == 0) return find_value(s, in_g_step ? "g_loss/" : "d_loss/", name);
+    const vkp_tensor t = vkp_graph_grad(graph, vkp_graph_find(graph, name));
+    if (!t.buffer) fail_msg("%s has no gradient", name);
+    return t;
+}
+
 /* "G.enc1.out", its gradient "grad.G.enc1.out", or, by G's loss, "g_step.grad.D.fake.conv1.out". */
 static void compare_layer(comparison *c, const char *torch)
 {
     const bool gradient = is_gradient(torch), in_g_step = strncmp(torch, G_STEP, strlen(G_STEP)) == 0;
-    char name[48], by_loss[64];
+    char name[48];
     graph_name(gradient ? strstr(torch, GRADIENT) + strlen(GRADIENT) : torch, name);
     if (!*name) {
         c->fused++;
         return;
     }
-    const vkp_graph *graph = vkp_step_graph(c->s->step);
-    snprintf(by_loss, sizeof by_loss, "g_loss/%s", name);
-    const vkp_value value = vkp_graph_find(graph, in_g_step ? by_loss : name);
-    if (!value) fail_msg("vkpix's graph has no %s", in_g_step ? by_loss : name);
-    const vkp_tensor t = gradient && !in_g_step ? vkp_graph_grad(graph, value) : vkp_graph_at(graph, value);
-    if (!t.buffer) fail_msg("%s has no gradient", name);
+    const vkp_tensor t = gradient ? find_gradient(c->s, name, in_g_step) : find_value(c->s, "", name);
+    assert_int_equal(t.shape.n, c->s->config.batch);
     const uint64_t count = vkp_shape_count(t.shape);
     float *got = dense_read(vkp_step_program(c->s->step), &t), *want = dense_from_file(c->file, torch, count);
     const double error = dense_compare(got, want, count, 0).mean;

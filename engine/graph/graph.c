@@ -9,10 +9,12 @@
 typedef struct graph_value {
     char name[48];
     vkp_tensor tensor;
-    vkp_tensor grad;  /* given by the caller, or made by the latest walk */
-    vkp_grads mode;   /* how a given one is used; NONE: not given */
-    vkp_value root;   /* itself, or what it is a slice of */
-    uint32_t channel; /* first channel in the root */
+    vkp_tensor grad;     /* given by the caller, or made by the latest walk */
+    uint32_t grad_first; /* the picture that it begins with */
+    vkp_grads mode;      /* how a given one is used; NONE: not given */
+    vkp_value root;      /* itself, or what it is a slice of */
+    uint32_t channel;    /* first channel in the root */
+    uint32_t picture;    /* first picture in the root */
 } graph_value;
 
 typedef struct graph_node {
@@ -90,28 +92,55 @@ vkp_status vkp_graph_tensor(vkp_graph *g, const vkp_tensor *tensor, vkp_grads mo
     return VKP_OK;
 }
 
+/* Adds `part`, which begins at a picture and a channel of `whole`; it fits when `last` of `room` do. */
+static vkp_status add_part(vkp_graph *g, vkp_value whole, const graph_value *part, uint64_t last,
+                           uint32_t room, const char *name, vkp_value *out)
+{
+    if (g->values[whole].root != whole || last > room)
+        return vkp_fail(VKP_INTERNAL, "slice %s does not fit %s (a mistake in vkpix; report it)", name,
+                        g->values[whole].name);
+    VKP_TRY(add_value(g, &part->tensor, name, out));
+    g->values[*out].root = whole;
+    g->values[*out].channel = part->channel;
+    g->values[*out].picture = part->picture;
+    return VKP_OK;
+}
+
 vkp_status vkp_graph_slice(vkp_graph *g, vkp_value whole, uint32_t c, uint32_t count, const char *name,
                            vkp_value *out)
 {
-    const graph_value *w = &g->values[whole];
-    if (w->root != whole || c + count > w->tensor.shape.c)
-        return vkp_fail(VKP_INTERNAL, "slice %s does not fit %s (a mistake in vkpix; report it)", name,
-                        w->name);
-    const vkp_tensor part = vkp_tensor_channels(&w->tensor, c, count);
-    VKP_TRY(add_value(g, &part, name, out));
-    g->values[*out].root = whole;
-    g->values[*out].channel = c;
-    return VKP_OK;
+    const vkp_tensor *t = &g->values[whole].tensor;
+    const graph_value part = {.tensor = vkp_tensor_channels(t, c, count), .channel = c};
+    return add_part(g, whole, &part, (uint64_t)c + count, t->shape.c, name, out);
+}
+
+vkp_status vkp_graph_pictures(vkp_graph *g, vkp_value whole, uint32_t n, uint32_t count, const char *name,
+                              vkp_value *out)
+{
+    const vkp_tensor *t = &g->values[whole].tensor;
+    const graph_value part = {.tensor = vkp_tensor_pictures(t, n, count), .picture = n};
+    return add_part(g, whole, &part, (uint64_t)n + count, t->shape.n, name, out);
 }
 
 vkp_tensor vkp_graph_at(const vkp_graph *g, vkp_value value) { return g->values[value].tensor; }
 
+/* The part of `whole`, the gradient of v's root from picture `first` on, that belongs to `count` pictures of
+ * v from its picture `n` on. */
+static vkp_tensor grad_part(const graph_value *v, const vkp_tensor *whole, uint32_t first, uint32_t n,
+                            uint32_t count)
+{
+    const vkp_tensor pictures = vkp_tensor_pictures(whole, v->picture + n - first, count);
+    return vkp_tensor_channels(&pictures, v->channel, v->tensor.shape.c);
+}
+
 vkp_tensor vkp_graph_grad(const vkp_graph *g, vkp_value value)
 {
-    const graph_value *v = &g->values[value];
-    const vkp_tensor *whole = &g->values[v->root].grad;
-    return whole->buffer && v->root != value ? vkp_tensor_channels(whole, v->channel, v->tensor.shape.c)
-                                             : *whole;
+    const graph_value *v = &g->values[value], *root = &g->values[v->root];
+    const uint32_t count = v->tensor.shape.n;
+    if (!root->grad.buffer || v->picture < root->grad_first ||
+        v->picture + count > root->grad_first + root->grad.shape.n)
+        return (vkp_tensor){0};
+    return grad_part(v, &root->grad, root->grad_first, 0, count);
 }
 
 vkp_value vkp_graph_find(const vkp_graph *g, const char *name)
@@ -168,12 +197,19 @@ vkp_status vkp_graph_apply(vkp_graph *g, const vkp_op *op, const vkp_attr *attr,
     return op->forward(g->program, &n.node);
 }
 
-/* One backward walk: what needs a gradient, and which channels of each root hold one already. */
+/* Some consecutive pictures. */
+typedef struct range {
+    uint32_t first, count;
+} range;
+
+/* One backward walk: what needs a gradient, for which pictures of each root there is one, and what of it is
+ * made already. */
 typedef struct walk {
     vkp_graph *graph;
     bool *needed;            /* by root */
-    vkp_tensor *grad;        /* by root; buffer 0: not made yet */
-    unsigned char **written; /* by root, one byte a channel */
+    range *cover;            /* by root */
+    vkp_tensor *grad;        /* by root, of the pictures of cover; buffer 0: not made yet */
+    unsigned char **written; /* by root, one byte a picture of cover and channel */
 } walk;
 
 static bool differentiable(const graph_node *n, uint32_t i)
@@ -182,79 +218,164 @@ static bool differentiable(const graph_node *n, uint32_t i)
     return n->in[i] && (role == VKP_ACTIVATION || role == VKP_PARAMETER);
 }
 
+static bool any_needed(const walk *w, const graph_node *n)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < VKP_MAX_IN; i++)
+        any = any || (differentiable(n, i) && w->needed[w->graph->values[n->in[i]].root]);
+    return any;
+}
+
+static bool is_result(const graph_node *n, uint32_t i)
+{
+    return n->out[i] && n->node.op->out[i].role != VKP_STATE;
+}
+
 static void find_needed(walk *w, uint32_t first, uint32_t last)
 {
     for (uint32_t k = first; k < last; k++) {
         const graph_node *n = &w->graph->nodes[k];
-        bool any = false;
-        for (uint32_t i = 0; i < VKP_MAX_IN; i++)
-            any = any || (differentiable(n, i) && w->needed[w->graph->values[n->in[i]].root]);
+        const bool any = any_needed(w, n);
         for (uint32_t i = 0; i < VKP_MAX_OUT && any; i++)
-            if (n->out[i] && n->node.op->out[i].role != VKP_STATE)
-                w->needed[w->graph->values[n->out[i]].root] = true;
+            if (is_result(n, i)) w->needed[w->graph->values[n->out[i]].root] = true;
     }
 }
 
-/* How many channels of value `id`'s gradient are written: 0, all of them, or something between. */
-static uint32_t count_written(const walk *w, vkp_value id)
+/* The smallest range that holds both. */
+static range join(range a, range b)
+{
+    if (!a.count || !b.count) return a.count ? a : b;
+    const uint32_t first = a.first < b.first ? a.first : b.first;
+    const uint32_t a_end = a.first + a.count, b_end = b.first + b.count;
+    return (range){first, (a_end > b_end ? a_end : b_end) - first};
+}
+
+/* The pictures that value `id` has a gradient for, counted from its own first. */
+static range covered(const walk *w, vkp_value id)
 {
     const graph_value *v = &w->graph->values[id];
-    uint32_t count = 0;
-    for (uint32_t c = 0; c < v->tensor.shape.c && w->written[v->root]; c++)
-        count += w->written[v->root][v->channel + c];
-    return count;
+    const range c = w->cover[v->root];
+    const uint32_t end = v->picture + v->tensor.shape.n, c_end = c.first + c.count;
+    const uint32_t from = c.first > v->picture ? c.first : v->picture, to = c_end < end ? c_end : end;
+    return from < to ? (range){from - v->picture, to - from} : (range){0};
+}
+
+/* The pictures that a node must be computed for: those with a gradient, and what they cannot do without. */
+static range pictures_of(const walk *w, const graph_node *n)
+{
+    range r = {0};
+    for (uint32_t i = 0; i < VKP_MAX_OUT; i++)
+        if (is_result(n, i)) r = join(r, covered(w, n->out[i]));
+    const uint32_t unit = vkp_node_unit(&n->node), excess = r.first % unit;
+    if (!r.count) return r;
+    return (range){r.first - excess, vkp_groups(excess + r.count, unit) * unit};
+}
+
+/* The same of an input: parameters, and what goes together, are taken whole. */
+static range pictures_in(const graph_node *n, uint32_t i, range r)
+{
+    const vkp_node *node = &n->node;
+    const uint32_t count = node->in[i].shape.n;
+    const bool apart = node->op->in[i].role == VKP_ACTIVATION && vkp_node_unit(node) < node->out[0].shape.n;
+    return apart ? r : (range){0, count};
+}
+
+static void find_cover(walk *w, uint32_t first, uint32_t last)
+{
+    for (uint32_t k = last; k-- > first;) {
+        const graph_node *n = &w->graph->nodes[k];
+        if (!n->node.op->backward || !any_needed(w, n)) continue;
+        const range r = pictures_of(w, n);
+        for (uint32_t i = 0; i < VKP_MAX_IN && r.count; i++) {
+            if (!differentiable(n, i)) continue;
+            const graph_value *v = &w->graph->values[n->in[i]];
+            const range in = pictures_in(n, i, r);
+            w->cover[v->root] = join(w->cover[v->root], (range){v->picture + in.first, in.count});
+        }
+    }
+}
+
+/* Where in `written` the channels of a value begin, for its picture n, which is covered. */
+static unsigned char *written_at(const walk *w, const graph_value *v, uint32_t n)
+{
+    const size_t row = v->picture + n - w->cover[v->root].first;
+    return w->written[v->root] + row * w->graph->values[v->root].tensor.shape.c + v->channel;
+}
+
+/* Whether all of a gradient of value `id` is made for those pictures; *none when nothing is. */
+static bool is_written(const walk *w, vkp_value id, range r, bool *none)
+{
+    const graph_value *v = &w->graph->values[id];
+    const range c = covered(w, id);
+    size_t count = 0;
+    for (uint32_t n = r.first; n < r.first + r.count && w->written[v->root]; n++)
+        for (uint32_t k = 0; k < v->tensor.shape.c && n >= c.first && n < c.first + c.count; k++)
+            count += written_at(w, v, n)[k];
+    *none = count == 0;
+    return count == (size_t)r.count * v->tensor.shape.c;
 }
 
 static vkp_status make_grad(walk *w, vkp_value root)
 {
     const graph_value *v = &w->graph->values[root];
+    const range cover = w->cover[root];
+    const size_t bytes = (size_t)cover.count * v->tensor.shape.c;
     if (!w->written[root]) {
-        w->written[root] = calloc(v->tensor.shape.c, 1);
+        w->written[root] = calloc(bytes, 1);
         if (!w->written[root]) return no_memory();
     }
     if (w->grad[root].buffer) return VKP_OK;
     if (v->mode != VKP_GRADS_NONE) {
-        w->grad[root] = v->grad;
-        if (v->mode == VKP_GRADS_ADD) memset(w->written[root], 1, v->tensor.shape.c);
+        w->grad[root] = vkp_tensor_pictures(&v->grad, cover.first, cover.count);
+        if (v->mode == VKP_GRADS_ADD) memset(w->written[root], 1, bytes);
         return VKP_OK;
     }
     char name[56];
     snprintf(name, sizeof name, "grad %s", v->name);
+    vkp_shape shape = v->tensor.shape;
+    shape.n = cover.count;
     /* Rows of a multiple of 4 floats are the same packed and padded; others tell by their pitch. */
-    return new_tensor(w->graph, v->tensor.shape, v->tensor.pitch == v->tensor.shape.w && v->tensor.pitch % 4,
-                      name, &w->grad[root]);
+    return new_tensor(w->graph, shape, v->tensor.pitch == shape.w && v->tensor.pitch % 4, name,
+                      &w->grad[root]);
 }
 
-static vkp_tensor grad_of(const walk *w, vkp_value id)
+static vkp_tensor grad_of(const walk *w, vkp_value id, range r)
 {
     const graph_value *v = &w->graph->values[id];
-    return v->root == id ? w->grad[id]
-                         : vkp_tensor_channels(&w->grad[v->root], v->channel, v->tensor.shape.c);
+    return grad_part(v, &w->grad[v->root], w->cover[v->root].first, r.first, r.count);
 }
 
-/* Gives a node its gradients in and out; *skip when nothing flows into it. */
-static vkp_status connect(walk *w, const graph_node *n, vkp_node *node, bool *skip)
+static vkp_status half_made(const walk *w, vkp_value id)
 {
+    return vkp_fail(VKP_INTERNAL, "gradient of %s is half made (a mistake in vkpix; report it)",
+                    w->graph->values[id].name);
+}
+
+/* Gives a node, cut to pictures r, its gradients in and out; *skip when nothing flows into it. */
+static vkp_status connect(walk *w, const graph_node *n, range r, vkp_node *node, bool *skip)
+{
+    bool none;
     *skip = true;
     for (uint32_t i = 0; i < VKP_MAX_OUT; i++) {
-        if (!n->out[i] || n->node.op->out[i].role == VKP_STATE) continue;
-        const uint32_t written = count_written(w, n->out[i]);
-        if (!written) continue;
-        node->d_out[i] = grad_of(w, n->out[i]);
+        if (!is_result(n, i)) continue;
+        const bool whole = is_written(w, n->out[i], r, &none);
+        if (none) continue;
+        if (!whole) return half_made(w, n->out[i]);
+        node->d_out[i] = grad_of(w, n->out[i], r);
         *skip = false;
     }
     for (uint32_t i = 0; i < VKP_MAX_IN && !*skip; i++) {
         if (!differentiable(n, i)) continue;
         const graph_value *v = &w->graph->values[n->in[i]];
+        const range in = pictures_in(n, i, r);
         if (!w->needed[v->root]) continue;
         VKP_TRY(make_grad(w, v->root));
-        const uint32_t written = count_written(w, n->in[i]);
-        if (written && written != v->tensor.shape.c)
-            return vkp_fail(VKP_INTERNAL, "gradient of %s is half made (a mistake in vkpix; report it)",
-                            v->name);
-        node->d_in[i] = grad_of(w, n->in[i]);
-        node->add[i] = written != 0;
-        memset(w->written[v->root] + v->channel, 1, v->tensor.shape.c);
+        const bool whole = is_written(w, n->in[i], in, &none);
+        if (!whole && !none) return half_made(w, n->in[i]);
+        node->d_in[i] = grad_of(w, n->in[i], in);
+        node->add[i] = whole;
+        for (uint32_t k = in.first; k < in.first + in.count; k++)
+            memset(written_at(w, v, k), 1, v->tensor.shape.c);
     }
     return VKP_OK;
 }
@@ -263,13 +384,12 @@ static vkp_status walk_back(walk *w, uint32_t first, uint32_t last)
 {
     for (uint32_t k = last; k-- > first;) {
         const graph_node *n = &w->graph->nodes[k];
-        if (!n->node.op->backward) continue;
-        bool any = false, skip;
-        for (uint32_t i = 0; i < VKP_MAX_IN; i++)
-            any = any || (differentiable(n, i) && w->needed[w->graph->values[n->in[i]].root]);
-        if (!any) continue;
-        vkp_node node = n->node;
-        VKP_TRY(connect(w, n, &node, &skip));
+        if (!n->node.op->backward || !any_needed(w, n)) continue;
+        const range r = pictures_of(w, n);
+        if (!r.count) continue;
+        vkp_node node = vkp_node_pictures(&n->node, r.first, r.count);
+        bool skip;
+        VKP_TRY(connect(w, n, r, &node, &skip));
         if (skip) continue;
         char label[64];
         snprintf(label, sizeof label, "%.36s %.12s grad", node.label, node.op->name);
@@ -287,6 +407,7 @@ static vkp_status publish(walk *w, vkp_value loss)
     for (size_t i = 1; i < count; i++) {
         if (g->values[i].mode != VKP_GRADS_NONE || !w->grad[i].buffer) continue;
         g->values[i].grad = w->grad[i];
+        g->values[i].grad_first = w->cover[i].first;
         if (!g->keep_all) continue;
         char name[48];
         vkp_value named;
@@ -301,12 +422,15 @@ vkp_status vkp_graph_backward(vkp_graph *g, uint32_t first, uint32_t last, vkp_v
 {
     walk w = {.graph = g,
               .needed = calloc(g->value_count, sizeof(bool)),
+              .cover = calloc(g->value_count, sizeof(range)),
               .grad = calloc(g->value_count, sizeof(vkp_tensor)),
               .written = calloc(g->value_count, sizeof(char *))};
-    vkp_status status = w.needed && w.grad && w.written ? VKP_OK : no_memory();
+    vkp_status status = w.needed && w.cover && w.grad && w.written ? VKP_OK : no_memory();
     if (status == VKP_OK) {
         for (uint32_t i = 0; i < count; i++) w.needed[g->values[wanted[i]].root] = true;
         find_needed(&w, first, last);
+        w.cover[loss] = (range){0, g->values[loss].tensor.shape.n};
+        find_cover(&w, first, last);
         w.grad[loss] = *seed;
         status = make_grad(&w, loss);
     }
@@ -317,6 +441,7 @@ vkp_status vkp_graph_backward(vkp_graph *g, uint32_t first, uint32_t last, vkp_v
     for (size_t i = 1; i < g->value_count && w.written; i++) free(w.written[i]);
     if (status == VKP_OK) status = publish(&w, loss);
     free(w.needed);
+    free(w.cover);
     free(w.grad);
     free(w.written);
     return status;

@@ -2,8 +2,11 @@
  * nodes are added, backward by walking them in reverse.
  *
  * A value is a tensor with a name. Concatenation needs no copy: make the whole value first, let the
- * operations write into channel slices of it, and hand the whole to the next one. Gradients follow the
- * same layout. */
+ * operations write into slices of it (of channels or of pictures), and hand the whole to the next one.
+ * Gradients follow the same layout.
+ *
+ * Two batches in one pass are such a whole: a loss of one batch is that of a slice of the last value, and
+ * its backward walk then goes through the pictures of that slice alone. */
 #ifndef VKP_GRAPH_GRAPH_H
 #define VKP_GRAPH_GRAPH_H
 
@@ -31,9 +34,12 @@ typedef enum vkp_grads { VKP_GRADS_NONE, VKP_GRADS_WRITE, VKP_GRADS_ADD } vkp_gr
 VKP_MUST_USE vkp_status vkp_graph_tensor(vkp_graph *graph, const vkp_tensor *tensor, vkp_grads mode,
                                          const vkp_tensor *grad, const char *name, vkp_value *out);
 
-/* Channels [c, c + count) of a value, in place. */
+/* Channels [c, c + count) of a value, or pictures [n, n + count), in place; INTERNAL when it has fewer or is
+ * a slice itself. */
 VKP_MUST_USE vkp_status vkp_graph_slice(vkp_graph *graph, vkp_value whole, uint32_t c, uint32_t count,
                                         const char *name, vkp_value *out);
+VKP_MUST_USE vkp_status vkp_graph_pictures(vkp_graph *graph, vkp_value whole, uint32_t n, uint32_t count,
+                                           const char *name, vkp_value *out);
 
 /* Adds a node and writes down its forward dispatches. `in` holds VKP_MAX_IN values, 0 where absent. `out`
  * holds VKP_MAX_OUT values: those given (a slice, say) are written into, the others are made and
@@ -42,7 +48,8 @@ VKP_MUST_USE vkp_status vkp_graph_apply(vkp_graph *graph, const vkp_op *op, cons
                                         const char *name, const vkp_value in[VKP_MAX_IN],
                                         vkp_value out[VKP_MAX_OUT]);
 
-/* The tensor of a value, and the latest gradient computed for it (buffer 0: none). */
+/* The tensor of a value, and the latest gradient computed for it (buffer 0: none, or not for all of its
+ * pictures). */
 vkp_tensor vkp_graph_at(const vkp_graph *graph, vkp_value value);
 vkp_tensor vkp_graph_grad(const vkp_graph *graph, vkp_value value);
 
@@ -54,8 +61,10 @@ uint32_t vkp_graph_mark(const vkp_graph *graph);
 
 /* Writes down the gradient of scalar `loss` by every wanted tensor, through the nodes of [first, last).
  * `seed` is the gradient of the loss itself (a scalar tensor holding 1). Nothing is computed that none of
- * the `count` wanted values needs. Read a gradient by vkp_graph_grad; with keep_all those of every walk stay,
- * as values "LOSS/NAME". */
+ * the `count` wanted values needs, and nothing for pictures that the loss does not depend on: a node whose
+ * op->pictures allows it is cut to the others. Read a gradient by vkp_graph_grad; with keep_all those of
+ * every walk stay, as values "LOSS/NAME" of the pictures that have one. INTERNAL when a node would need the
+ * gradient of pictures that has not been made. */
 VKP_MUST_USE vkp_status vkp_graph_backward(vkp_graph *graph, uint32_t first, uint32_t last, vkp_value loss,
                                            const vkp_tensor *seed, const vkp_value *wanted, uint32_t count);
 

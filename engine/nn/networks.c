@@ -114,10 +114,11 @@ static vkp_status norm(const builder *b, const char *block, uint32_t index, vkp_
     if (!mean) return VKP_OK;
     vkp_pass *p = b->pass;
     const vkp_shape s = vkp_graph_at(b->graph, x).shape;
+    const uint32_t pictures = s.n / vkp_graph_at(b->graph, out[1]).shape.n;
     p->stats[p->norms] = out[1];
     p->running_mean[p->norms] = mean;
     p->running_var[p->norms] = var;
-    p->elements[p->norms++] = (double)s.n * s.h * s.w;
+    p->elements[p->norms++] = (double)pictures * s.h * s.w;
     return VKP_OK;
 }
 
@@ -268,15 +269,16 @@ vkp_status vkp_discriminator_declare(vkp_params *p, const vkp_config *config)
 }
 
 vkp_status vkp_discriminator_forward(const vkp_bound_params *params, const vkp_config *config, vkp_value rgb,
-                                     const char *prefix, vkp_pass *pass)
+                                     uint32_t batches, const char *prefix, vkp_pass *pass)
 {
     *pass = (vkp_pass){0};
+    const uint32_t n = vkp_graph_at(params->graph, rgb).shape.n;
     const builder b = {.params = params,
                        .graph = params->graph,
                        .prefix = prefix,
                        .pass = pass,
                        .training = true,
-                       .pictures = config->d_norm == VKP_CONFIG_NORM_INSTANCE ? 1 : 0,
+                       .pictures = config->d_norm == VKP_CONFIG_NORM_INSTANCE ? 1 : n / batches,
                        .activation = VKP_LEAKY_RELU};
     vkp_value x, y = 0;
     VKP_TRY(conv(&b, "conv1.0", 1, VKP_LINEAR, "conv1.0", rgb, &x));
@@ -300,11 +302,13 @@ vkp_status vkp_discriminator_forward(const vkp_bound_params *params, const vkp_c
     return conv(&b, "out_patch", 1, VKP_LINEAR, "out_patch", x, &pass->out);
 }
 
-vkp_status vkp_pass_update_running(const vkp_pass *pass, vkp_graph *graph)
+vkp_status vkp_pass_update_running(const vkp_pass *pass, vkp_graph *graph, uint32_t batch)
 {
     for (uint32_t i = 0; i < pass->norms; i++) {
+        vkp_value stats;
+        VKP_TRY(vkp_graph_pictures(graph, pass->stats[i], batch, 1, "statistics of a batch", &stats));
         const vkp_attr attr = {.momentum = MOMENTUM, .scale = (float)pass->elements[i]};
-        const vkp_value in[VKP_MAX_IN] = {pass->stats[i], pass->running_mean[i], pass->running_var[i]};
+        const vkp_value in[VKP_MAX_IN] = {stats, pass->running_mean[i], pass->running_var[i]};
         vkp_value out[VKP_MAX_OUT] = {pass->running_mean[i], pass->running_var[i]};
         VKP_TRY(vkp_graph_apply(graph, &vkp_op_running_stats, &attr, "running statistics", in, out));
     }

@@ -10,9 +10,9 @@ enum { VKP_MAX_NORMS = 16 };
 
 /* One forward pass of a network in a graph: what is needed to update the running statistics after it. */
 typedef struct vkp_pass {
-    vkp_value stats[VKP_MAX_NORMS]; /* batch statistics of each BatchNorm */
+    vkp_value stats[VKP_MAX_NORMS]; /* statistics of each BatchNorm, one for each batch */
     vkp_value running_mean[VKP_MAX_NORMS], running_var[VKP_MAX_NORMS];
-    double elements[VKP_MAX_NORMS]; /* values a channel that each was made of */
+    double elements[VKP_MAX_NORMS]; /* values a channel that each statistic was made of */
     uint32_t norms;
     vkp_value out;
 } vkp_pass;
@@ -34,11 +34,15 @@ VKP_MUST_USE vkp_status vkp_generator_forward(const vkp_bound_params *params, vk
  * the parameters change. */
 VKP_MUST_USE vkp_status vkp_generator_fold(const vkp_bound_params *params, vkp_bound_params *folded);
 
-/* Writes down D on rgb (n,3,h,w) in 0..1: pass->out is (n,1,h',w') logits. Always in training mode. */
+/* Writes down D on rgb (n,3,h,w) in 0..1: pass->out is (n,1,h',w') logits. Always in training mode. The
+ * pictures are `batches` batches of n / batches one after the other, none of which has a part in another's
+ * statistics: what comes out is what a pass for each would give. */
 VKP_MUST_USE vkp_status vkp_discriminator_forward(const vkp_bound_params *params, const vkp_config *config,
-                                                  vkp_value rgb, const char *prefix, vkp_pass *pass);
+                                                  vkp_value rgb, uint32_t batches, const char *prefix,
+                                                  vkp_pass *pass);
 
-/* Writes down the update of the running statistics by one pass, momentum 0.1, unbiased variance. */
-VKP_MUST_USE vkp_status vkp_pass_update_running(const vkp_pass *pass, vkp_graph *graph);
+/* Writes down the update of the running statistics by one batch of a pass (0 where it has one), momentum 0.1,
+ * unbiased variance. */
+VKP_MUST_USE vkp_status vkp_pass_update_running(const vkp_pass *pass, vkp_graph *graph, uint32_t batch);
 
 #endif

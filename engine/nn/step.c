@@ -5,6 +5,7 @@
 
 #include "nn/step_parts.h"
 #include "ops/adam.h"
+#include "ops/moves.h"
 
 /* Adam as PyTorch has it by default, with the published betas. */
 #define BETA1 0.5
@@ -28,23 +29,41 @@ struct vkp_step {
 typedef struct writing {
     vkp_step *step;
     vkp_bound_params g, d;
+    vkp_value both; /* what D sees: the real pictures, then the fake ones */
     vkp_value rgb, gray, crcb, fake, fake_rgb;
-    vkp_pass g_pass, fake_pass, real_pass;
+    vkp_pass g_pass, d_pass;
+    vkp_value real_logits, fake_logits;
     vkp_tensor seed;
-    uint32_t d_begins; /* the first node of D(fake) */
+    uint32_t d_begins; /* the first node of D */
 } writing;
+
+/* The two batches of D's pass. */
+enum { REAL, FAKE, BATCHES };
+
+/* The part of `both`, or of what D makes of it, that is a batch. */
+static vkp_status half(writing *w, vkp_value both, uint32_t batch, const char *name, vkp_value *out)
+{
+    const uint32_t count = w->step->exchange.batch;
+    return vkp_graph_pictures(w->step->graph, both, batch * count, count, name, out);
+}
 
 static vkp_status write_inputs(writing *w, const vkp_buffer *rgb, vkp_shape shape)
 {
     vkp_graph *g = w->step->graph;
     vkp_value batch, kernels;
     VKP_TRY(vkp_add_batch(g, rgb, shape, &batch));
-    w->rgb = batch;
+    VKP_TRY(vkp_graph_activation(g, (vkp_shape){BATCHES * shape.n, 3, shape.h, shape.w}, "real|fake",
+                                 &w->both));
+    VKP_TRY(half(w, w->both, REAL, "rgb", &w->rgb));
+    VKP_TRY(half(w, w->both, FAKE, "fake_rgb", &w->fake_rgb));
     if (w->step->config->blur > 0) {
         VKP_TRY(vkp_exchange_value(&w->step->exchange, vkp_at_blur(&w->step->exchange),
                                    (vkp_shape){shape.n, 1, 3, 3}, "blur kernels", &kernels));
-        w->rgb = 0;
         VKP_TRY(vkp_add_node(g, &vkp_op_blur3, &(vkp_attr){0}, "rgb", batch, kernels, 0, &w->rgb));
+    } else {
+        const vkp_tensor from = vkp_graph_at(g, batch), to = vkp_graph_at(g, w->rgb);
+        vkp_program_label(w->step->program, "rgb copy");
+        VKP_TRY(vkp_copy(w->step->program, &from, &to, false));
     }
     return vkp_add_ycc(g, w->rgb, &w->gray, &w->crcb);
 }
@@ -66,7 +85,7 @@ static vkp_status write_generator_losses(writing *w)
     const vkp_shape one = {1, 1, 1, 1};
     vkp_value adv, l1, total = 0, trained[VKP_MAX_PARAMS];
     VKP_TRY(vkp_exchange_value(&s->exchange, VKP_AT_G_ADV, one, "g_adv", &adv));
-    VKP_TRY(adversarial(w, w->fake_pass.out, 0, 1, "g_adv", &adv));
+    VKP_TRY(adversarial(w, w->fake_logits, 0, 1, "g_adv", &adv));
     VKP_TRY(vkp_add_l1(&s->exchange, s->config, w->fake, w->crcb, w->fake_rgb, w->rgb, &l1));
     VKP_TRY(
         vkp_add_node(g, &vkp_op_weighted_sum, &(vkp_attr){.weight = {1, 1}}, "g_loss", adv, l1, 0, &total));
@@ -83,8 +102,8 @@ static vkp_status write_discriminator_losses(writing *w)
     const float weight = s->config->loss == VKP_CONFIG_LOSS_BCE ? 1 : 0.5f;
     vkp_value real = 0, fake = 0, logged, loss = 0, trained[VKP_MAX_PARAMS];
     VKP_TRY(vkp_exchange_value(&s->exchange, VKP_AT_D_ADV, (vkp_shape){1, 1, 1, 1}, "d_adv", &logged));
-    VKP_TRY(adversarial(w, w->real_pass.out, 1, 1, "d_real", &real));
-    VKP_TRY(adversarial(w, w->fake_pass.out, 2, 0, "d_fake", &fake));
+    VKP_TRY(adversarial(w, w->real_logits, 1, 1, "d_real", &real));
+    VKP_TRY(adversarial(w, w->fake_logits, 2, 0, "d_fake", &fake));
     VKP_TRY(vkp_add_node(g, &vkp_op_weighted_sum, &(vkp_attr){.weight = {1, 1}}, "d_adv", real, fake, 0,
                          &logged));
     VKP_TRY(vkp_add_node(g, &vkp_op_weighted_sum, &(vkp_attr){.weight = {weight, weight}}, "d_loss", real,
@@ -124,18 +143,20 @@ static vkp_status write_step(writing *w, const vkp_buffer *rgb, vkp_shape shape)
     w->seed = vkp_exchange_tensor(&s->exchange, VKP_AT_SEED, (vkp_shape){1, 1, 1, 1});
     VKP_TRY(write_inputs(w, rgb, shape));
     VKP_TRY(vkp_generator_forward(&w->g, w->gray, true, "G", &w->g_pass));
-    VKP_TRY(vkp_pass_update_running(&w->g_pass, g));
+    VKP_TRY(vkp_pass_update_running(&w->g_pass, g, 0));
     w->fake = w->g_pass.out;
     VKP_TRY(
         vkp_add_node(g, &vkp_op_ycc_to_rgb, &(vkp_attr){0}, "fake_rgb", w->gray, w->fake, 0, &w->fake_rgb));
     w->d_begins = vkp_graph_mark(g);
-    VKP_TRY(vkp_discriminator_forward(&w->d, s->config, w->fake_rgb, "D.fake", &w->fake_pass));
-    VKP_TRY(vkp_pass_update_running(&w->fake_pass, g));
-    VKP_TRY(write_generator_losses(w));
-    VKP_TRY(vkp_discriminator_forward(&w->d, s->config, w->rgb, "D.real", &w->real_pass));
-    VKP_TRY(vkp_pass_update_running(&w->real_pass, g));
-    VKP_TRY(vkp_pass_update_running(&w->fake_pass, g));
+    VKP_TRY(vkp_discriminator_forward(&w->d, s->config, w->both, BATCHES, "D", &w->d_pass));
+    VKP_TRY(half(w, w->d_pass.out, REAL, "D.real", &w->real_logits));
+    VKP_TRY(half(w, w->d_pass.out, FAKE, "D.fake", &w->fake_logits));
+    VKP_TRY(vkp_pass_update_running(&w->d_pass, g, FAKE));
+    VKP_TRY(vkp_pass_update_running(&w->d_pass, g, REAL));
+    VKP_TRY(vkp_pass_update_running(&w->d_pass, g, FAKE));
+    /* D first: then nothing of D is kept while the gradients go back through G. */
     VKP_TRY(write_discriminator_losses(w));
+    VKP_TRY(write_generator_losses(w));
     VKP_TRY(write_adam(w, &s->model->generator, VKP_AT_HYPER_G, "Adam of G"));
     return write_adam(w, &s->model->discriminator, VKP_AT_HYPER_D, "Adam of D");
 }

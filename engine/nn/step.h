@@ -1,10 +1,11 @@
 /* The training step and the evaluation of a batch, each one recorded program.
  *
  * A training step reads a batch of pictures (n,3,h,w) RGB 0..1 that is on the device already, and does in
- * this order: blur, colour conversion, G, D(fake), G's losses and their gradients through D into G; D(real),
- * D's losses and gradients; Adam for G, and for D when it is due. D(fake) of G's step and of D's step are
- * one computation (D has not changed between them), counted twice in D's running statistics, as the
- * published order demands: fake, real, fake. */
+ * this order: blur, colour conversion, G; D on the real and the fake pictures in one pass, each batch with
+ * its own statistics; D's losses and gradients; G's losses and their gradients through D(fake) into G; Adam
+ * for G, and for D when it is due. D(fake) of G's step and of D's step are one computation (D has not changed
+ * between them), counted twice in D's running statistics, as the published order demands: fake, real,
+ * fake. */
 #ifndef VKP_NN_STEP_H
 #define VKP_NN_STEP_H
 

@@ -115,6 +115,7 @@ const vkp_op vkp_op_activation = {
     .summary = "ReLU, LeakyReLU or tanh alone",
     .in = {{"x", VKP_ACTIVATION}},
     .out = {{"y", VKP_ACTIVATION}},
+    .pictures = VKP_PICTURES_APART,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -73,6 +73,7 @@ const vkp_op vkp_op_avg_pool = {
     .summary = "means of windows of factor x factor pixels",
     .in = {{"x", VKP_ACTIVATION}},
     .out = {{"y", VKP_ACTIVATION}},
+    .pictures = VKP_PICTURES_APART,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -179,6 +179,7 @@ const vkp_op vkp_op_conv2d = {
                "and with an activation",
     .in = {{"x", VKP_ACTIVATION}, {"weight", VKP_PARAMETER}, {"bias", VKP_PARAMETER}},
     .out = {{"y", VKP_ACTIVATION}},
+    .pictures = VKP_PICTURES_APART,
     .shape = shape,
     .forward = forward,
     .backward = backward,

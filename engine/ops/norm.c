@@ -377,6 +377,7 @@ const vkp_op vkp_op_norm = {
     .in = {{"x", VKP_ACTIVATION}, {"gamma", VKP_PARAMETER}, {"beta", VKP_PARAMETER},
            {"running_mean", VKP_STATE}, {"running_var", VKP_STATE, 0.2f, 2}, {"given", VKP_STATE}},
     .out = {{"y", VKP_ACTIVATION}, {"stats", VKP_STATE}},
+    .pictures = VKP_PICTURES_GROUPED,
     .shape = shape,
     .forward = forward,
     .backward = backward,

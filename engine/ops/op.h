@@ -30,6 +30,13 @@ typedef struct vkp_attr {
     float scale;
 } vkp_attr;
 
+/* Which pictures of an operation's activations belong together. Of the others it can be computed alone. */
+typedef enum vkp_pictures {
+    VKP_PICTURES_TOGETHER, /* all: an output may depend on every picture */
+    VKP_PICTURES_APART,    /* none: a picture of the outputs follows from that picture of the inputs */
+    VKP_PICTURES_GROUPED,  /* each attr.pictures that follow each other (0: all) */
+} vkp_pictures;
+
 typedef struct vkp_op vkp_op;
 typedef struct vkp_variant vkp_variant;   /* ops/variant.h */
 typedef struct vkp_variants vkp_variants;
@@ -76,6 +83,7 @@ typedef enum vkp_direction { VKP_FORWARD, VKP_BACKWARD } vkp_direction;
 struct vkp_op {
     const char *name, *summary; /* the summary is the row of the table in docs */
     vkp_place in[VKP_MAX_IN], out[VKP_MAX_OUT];
+    vkp_pictures pictures; /* which of them can be computed alone; tests/test_ops.c proves it */
 
     /* Fills the shapes of node->out from node->in and the attributes; SHAPE when they do not fit. */
     vkp_status (*shape)(const vkp_node *node, vkp_shape out[VKP_MAX_OUT]);
@@ -111,6 +119,14 @@ struct vkp_op {
 #undef VKP_OP
 extern const vkp_op *const vkp_ops[];
 extern const size_t vkp_op_count;
+
+/* How many pictures of a node's first output are the least that can be computed alone; all of them where
+ * they belong together. */
+uint32_t vkp_node_unit(const vkp_node *node);
+
+/* The node for pictures [first, first + count) alone, whole units, in place: its activations and constants
+ * are cut, and those states that have a row for each picture or unit. The gradients are left as they are. */
+vkp_node vkp_node_pictures(const vkp_node *node, uint32_t first, uint32_t count);
 
 /* A shape for an error text: "(1,3,8,8)". `text` holds at least 48 bytes; returns it. */
 const char *vkp_shape_text(vkp_shape shape, char *text);
