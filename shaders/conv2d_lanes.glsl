@@ -68,4 +68,23 @@ void main()
                 to[target] = ADD ? to[target] + v : v;
             }
     }
+    if (!MOMENTS) return;
+
+    const int wide = min(WIDE, to_width - x0), high = min(HIGH, to_height - y0);
+    const float count = float(wide * high);
+    [[unroll]] for (int c = 0; c < CHANNELS; c++) {
+        const int o = (block * LANES + lane) * CHANNELS + c;
+        if (o >= p.to_channels) continue;
+        // From the first pixel on, so that a large mean costs no digits.
+        float total = 0.0, squares = 0.0;
+        [[unroll]] for (int i = 0; i < HIGH * WIDE; i++)
+            total += i % WIDE < wide && i / WIDE < high ? sum[i * CHANNELS + c] - sum[c] : 0.0;
+        const float mean = total / count;
+        [[unroll]] for (int i = 0; i < HIGH * WIDE; i++) {
+            const float d = sum[i * CHANNELS + c] - sum[c] - mean;
+            squares += i % WIDE < wide && i / WIDE < high ? d * d : 0.0;
+        }
+        const int tile = int(gl_WorkGroupID.y) * p.tiles_across + int(gl_WorkGroupID.x);
+        parts[at(p.parts_at, n, o, tile, 0)] = vec4(count, mean, squares, sum[c]);
+    }
 }

@@ -13,7 +13,11 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const int LANES = 8; // the subgroup's size
 
+// Whether a forward pass leaves the moments of what it stores, for vkp_norm_merge: of each tile and channel.
+layout(constant_id = 11) const bool MOMENTS = false;
+
 layout(std430, binding = 0) buffer To { vec4 to[]; };
+layout(std430, binding = 3) writeonly buffer Parts { vec4 parts[]; }; // [n][channel][tile]
 #ifdef STORAGE
 layout(std430, binding = 1) readonly buffer From { vec4 from[]; };
 layout(std430, binding = 2) readonly buffer Weights { vec4 weights[]; };
@@ -26,10 +30,11 @@ layout(binding = 2) uniform samplerBuffer weights;
 #define WEIGHTS(place) texelFetch(weights, place)
 #endif
 
-// Offsets and strides of all three in quadruples.
+// Offsets and strides of all four in quadruples.
 layout(push_constant) uniform Push {
-    Tensor to_at, from_at, weights_at;
+    Tensor to_at, from_at, weights_at, parts_at;
     int from_channels, from_height, to_channels, to_height, to_width, blocks;
+    int tiles_across; // groups along x
 } p;
 
 // Rounded up division.

@@ -169,6 +169,35 @@ static void folded_norms_change_nothing(void **state)
     destroy(&b);
 }
 
+/* Statistics that a convolution makes of results far from zero and close together: one that only hands its
+ * input on, in tiles that the picture cuts. */
+static void statistics_keep_their_digits(void **state)
+{
+    (void)state;
+    enum { C = 3, H = 11, W = 44, PLANE = H * W };
+    bench b = {0};
+    float x[2 * C * PLANE], weight[C * C] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+    double mean[C] = {0}, var[C] = {0};
+    for (uint64_t i = 0; i < 2 * C * PLANE; i++) {
+        x[i] = 1000 + vkp_random_float(4, 1, i);
+        mean[i / PLANE % C] += (double)x[i] / (2 * PLANE);
+    }
+    for (uint64_t i = 0; i < 2 * C * PLANE; i++)
+        var[i / PLANE % C] += pow((double)x[i] - mean[i / PLANE % C], 2) / (2 * PLANE);
+    vkp_node node = {.op = &vkp_op_conv2d, .attr = {.kernel = 1, .stride = 1, .statistics = true}};
+    node.in[0] = add_tensor(&b, (vkp_shape){2, C, H, W}, x);
+    node.in[1] = add_tensor(&b, (vkp_shape){C, C, 1, 1}, weight);
+    node.out[0] = add_tensor(&b, (vkp_shape){2, C, H, W}, NULL);
+    node.out[1] = add_tensor(&b, (vkp_shape){1, C, 1, 2}, NULL);
+    assert_ok(node.op->forward(b.program, &node));
+    run(&b);
+    for (int c = 0; c < C; c++) {
+        assert_float_equal(values_of(&b, 3)[2 * c], mean[c], 1e-4); /* a float's digits end there */
+        assert_float_equal(values_of(&b, 3)[2 * c + 1] / var[c], 1, 1e-5);
+    }
+    destroy(&b);
+}
+
 static void wrong_use_is_refused(void **state)
 {
     (void)state;
@@ -192,6 +221,10 @@ static void wrong_use_is_refused(void **state)
          {x, {2, 3, 1, 1}},
          {.kernel = 1, .stride = 1, .activation = VKP_LEAKY_RELU, .slope = -0.1f}},
         {&vkp_op_fold_norm, {{3, 2, 3, 3}, good, good, bad, good}, {.eps = 1e-5f}},
+        {&vkp_op_conv2d, {x, {2, 3, 1, 1}}, {.kernel = 1, .stride = 1, .statistics = true, .pictures = 3}},
+        {&vkp_op_conv2d,
+         {x, {2, 3, 1, 1}},
+         {.kernel = 1, .stride = 1, .statistics = true, .activation = VKP_RELU}},
         {&vkp_op_running_stats, {stats, good, bad}, {.scale = 9}},
         {&vkp_op_running_stats, {{2, 3, 1, 2}, good, good}, {.scale = 9}},
         {&vkp_op_running_stats, {stats, good, good}, {.scale = 1}},
@@ -213,6 +246,7 @@ int main(void)
         cmocka_unit_test(activations_keep_kinks_and_infinities),
         cmocka_unit_test(normalization_of_little_is_finite),
         cmocka_unit_test(folded_norms_change_nothing),
+        cmocka_unit_test(statistics_keep_their_digits),
         cmocka_unit_test(wrong_use_is_refused),
     };
     return cmocka_run_group_tests(tests, open_test_device, close_test_device);

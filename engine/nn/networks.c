@@ -50,23 +50,12 @@ static vkp_status declare_norm(vkp_params *p, const char *layer, uint32_t channe
     return VKP_OK;
 }
 
-static vkp_status add(const builder *b, const vkp_op *op, const vkp_attr *attr, const char *layer,
-                      vkp_value in0, vkp_value in1, vkp_value in2, vkp_value *out)
+/* Convolution "BLOCK.INDEX" with the activation that follows it, whose layer `result` names the output;
+ * upsample 1 for none. out[0] given: written into; `statistics`: out[1] becomes those of out[0]. */
+static vkp_status conv_into(const builder *b, const char *layer, uint32_t upsample, vkp_activation activation,
+                            const char *result, bool statistics, vkp_value x, vkp_value out[VKP_MAX_OUT])
 {
     char name[48];
-    snprintf(name, sizeof name, "%s.%s", b->prefix, layer);
-    const vkp_value in[VKP_MAX_IN] = {in0, in1, in2};
-    vkp_value outs[VKP_MAX_OUT] = {*out};
-    VKP_TRY(vkp_graph_apply(b->graph, op, attr, name, in, outs));
-    *out = outs[0];
-    return VKP_OK;
-}
-
-/* Convolution "BLOCK.INDEX" with the activation that follows it, whose layer `result` names the output;
- * upsample 1 for none. *y given: written into. */
-static vkp_status conv_into(const builder *b, const char *layer, uint32_t upsample, vkp_activation activation,
-                            const char *result, vkp_value x, vkp_value *y)
-{
     const vkp_value weight = vkp_bound_find(b->params, "%s.weight", layer);
     const uint32_t kernel = vkp_graph_at(b->graph, weight).shape.h;
     const vkp_attr attr = {.kernel = kernel,
@@ -74,28 +63,38 @@ static vkp_status conv_into(const builder *b, const char *layer, uint32_t upsamp
                            .padding = kernel / 2,
                            .upsample = upsample,
                            .activation = activation,
-                           .slope = LEAKY_SLOPE};
-    return add(b, &vkp_op_conv2d, &attr, result, x, weight, vkp_bound_find(b->params, "%s.bias", layer), y);
+                           .slope = LEAKY_SLOPE,
+                           .statistics = statistics,
+                           .pictures = b->pictures};
+    const vkp_value in[VKP_MAX_IN] = {x, weight, vkp_bound_find(b->params, "%s.bias", layer)};
+    snprintf(name, sizeof name, "%s.%s", b->prefix, result);
+    return vkp_graph_apply(b->graph, &vkp_op_conv2d, &attr, name, in, out);
 }
 
 static vkp_status conv(const builder *b, const char *layer, uint32_t upsample, vkp_activation activation,
                        const char *result, vkp_value x, vkp_value *y)
 {
-    vkp_value out = 0;
-    VKP_TRY(conv_into(b, layer, upsample, activation, result, x, &out));
-    *y = out;
+    vkp_value out[VKP_MAX_OUT] = {0};
+    VKP_TRY(conv_into(b, layer, upsample, activation, result, false, x, out));
+    *y = out[0];
     return VKP_OK;
 }
 
 static vkp_status pool(const builder *b, const char *layer, uint32_t factor, vkp_value x, vkp_value *y)
 {
-    *y = 0;
-    return add(b, &vkp_op_avg_pool, &(vkp_attr){.factor = factor}, layer, x, 0, 0, y);
+    char name[48];
+    const vkp_value in[VKP_MAX_IN] = {x};
+    vkp_value out[VKP_MAX_OUT] = {0};
+    snprintf(name, sizeof name, "%s.%s", b->prefix, layer);
+    VKP_TRY(vkp_graph_apply(b->graph, &vkp_op_avg_pool, &(vkp_attr){.factor = factor}, name, in, out));
+    *y = out[0];
+    return VKP_OK;
 }
 
 /* Norm "BLOCK.INDEX" with the activation that follows it, whose layer index is one higher: that is the
- * output's name. *y given: written into. */
-static vkp_status norm(const builder *b, const char *block, uint32_t index, vkp_value x, vkp_value *y)
+ * output's name. `stats` are x's statistics. *y given: written into. */
+static vkp_status norm(const builder *b, const char *block, uint32_t index, vkp_value x, vkp_value stats,
+                       vkp_value *y)
 {
     char name[48];
     snprintf(name, sizeof name, "%s.%s.%u", b->prefix, block, index + 1);
@@ -107,19 +106,30 @@ static vkp_status norm(const builder *b, const char *block, uint32_t index, vkp_
     const vkp_value mean = vkp_bound_find(b->params, "%s.%u.running_mean", block, index);
     const vkp_value var = vkp_bound_find(b->params, "%s.%u.running_var", block, index);
     const vkp_value in[VKP_MAX_IN] = {x, vkp_bound_find(b->params, "%s.%u.weight", block, index),
-                                      vkp_bound_find(b->params, "%s.%u.bias", block, index)};
+                                      vkp_bound_find(b->params, "%s.%u.bias", block, index), 0, 0, stats};
     vkp_value out[VKP_MAX_OUT] = {*y};
     VKP_TRY(vkp_graph_apply(b->graph, &vkp_op_norm, &attr, name, in, out));
     *y = out[0];
     if (!mean) return VKP_OK;
     vkp_pass *p = b->pass;
     const vkp_shape s = vkp_graph_at(b->graph, x).shape;
-    const uint32_t pictures = s.n / vkp_graph_at(b->graph, out[1]).shape.n;
-    p->stats[p->norms] = out[1];
+    const uint32_t pictures = s.n / vkp_graph_at(b->graph, stats).shape.n;
+    p->stats[p->norms] = stats;
     p->running_mean[p->norms] = mean;
     p->running_var[p->norms] = var;
     p->elements[p->norms++] = (double)pictures * s.h * s.w;
     return VKP_OK;
+}
+
+/* Convolution "BLOCK.INDEX" with the norm and the activation that follow it. *y given: written into. */
+static vkp_status conv_norm(const builder *b, const char *block, uint32_t index, uint32_t upsample, vkp_value x,
+                            vkp_value *y)
+{
+    char layer[32];
+    vkp_value out[VKP_MAX_OUT] = {0};
+    snprintf(layer, sizeof layer, "%s.%u", block, index);
+    VKP_TRY(conv_into(b, layer, upsample, VKP_LINEAR, layer, true, x, out));
+    return norm(b, block, index + 1, out[0], out[1], y);
 }
 
 /* The generator's encoder and decoder blocks, in forward order. A block's output is a channel slice of
@@ -183,12 +193,13 @@ static vkp_status g_block(const builder *b, int which, vkp_value x, vkp_value *y
     vkp_value z = x;
     snprintf(layer, sizeof layer, "%s.0", g_blocks[which].name);
     if (g_blocks[which].pool) VKP_TRY(pool(b, layer, g_blocks[which].pool, x, &z));
+    if (b->training) return conv_norm(b, g_blocks[which].name, index, g_blocks[which].upsample, z, y);
+    vkp_value out[VKP_MAX_OUT] = {*y};
     snprintf(layer, sizeof layer, "%s.%u", g_blocks[which].name, index);
     snprintf(result, sizeof result, "%s.%u", g_blocks[which].name, index + 2);
-    if (!b->training)
-        return conv_into(b, layer, g_blocks[which].upsample, b->activation, result, z, y);
-    VKP_TRY(conv(b, layer, g_blocks[which].upsample, VKP_LINEAR, layer, z, &z));
-    return norm(b, g_blocks[which].name, index + 1, z, y);
+    VKP_TRY(conv_into(b, layer, g_blocks[which].upsample, b->activation, result, false, z, out));
+    *y = out[0];
+    return VKP_OK;
 }
 
 /* Where a block will write its output: channels of `whole` from `c` on, by the name of its last layer. */
@@ -281,8 +292,7 @@ vkp_status vkp_discriminator_forward(const vkp_bound_params *params, const vkp_c
                        .pictures = config->d_norm == VKP_CONFIG_NORM_INSTANCE ? 1 : n / batches,
                        .activation = VKP_LEAKY_RELU};
     vkp_value x, y = 0;
-    VKP_TRY(conv(&b, "conv1.0", 1, VKP_LINEAR, "conv1.0", rgb, &x));
-    VKP_TRY(norm(&b, "conv1", 1, x, &y));
+    VKP_TRY(conv_norm(&b, "conv1", 0, 1, rgb, &y));
     VKP_TRY(pool(&b, "conv2.0", config->d_pools[0], y, &x));
     VKP_TRY(conv(&b, "conv2.1", 1, VKP_LEAKY_RELU, "conv2.2", x, &x));
     VKP_TRY(conv(&b, "conv2.3", 1, VKP_LEAKY_RELU, "conv2.4", x, &x));
@@ -292,10 +302,8 @@ vkp_status vkp_discriminator_forward(const vkp_bound_params *params, const vkp_c
         snprintf(layer, sizeof layer, "%s.0", block);
         VKP_TRY(pool(&b, layer, config->d_pools[i - 2], x, &x));
         for (uint32_t half = 0; half < 2; half++) {
-            snprintf(layer, sizeof layer, "%s.%u", block, 1 + 3 * half);
-            VKP_TRY(conv(&b, layer, 1, VKP_LINEAR, layer, x, &x));
             y = 0;
-            VKP_TRY(norm(&b, block, 2 + 3 * half, x, &y));
+            VKP_TRY(conv_norm(&b, block, 1 + 3 * half, 1, x, &y));
             x = y;
         }
     }

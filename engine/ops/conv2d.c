@@ -1,9 +1,10 @@
 /* conv2d: cross-correlation with zero padding and a bias (torch.nn.Conv2d), optionally of an input that is
  * first upsampled to the nearest (torch.nn.UpsamplingNearest2d) without ever making that tensor, and
- * optionally with an activation, made where the result is stored. Attributes: kernel, stride, padding,
- * upsample, activation, slope. */
+ * optionally with an activation, made where the result is stored, or with the statistics that a norm behind it
+ * needs. Attributes: kernel, stride, padding, upsample, activation, slope, statistics, pictures. */
 #include "ops/activation.h"
 #include "ops/conv2d.h"
+#include "ops/norm.h"
 #include "ops/variant.h"
 
 static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
@@ -14,13 +15,23 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     const uint64_t width = (uint64_t)x.w * vkp_conv_upsample(node) + 2 * a->padding;
     char xt[48], wt[48];
     VKP_TRY(vkp_activation_check(a, "conv2d's activation"));
+    if (a->statistics && (a->activation != VKP_LINEAR || (a->pictures && x.n % a->pictures)))
+        return vkp_fail(VKP_SHAPE, "conv2d of %s cannot give statistics of %u pictures each (only of whole groups "
+                        "and without an activation; check the batch)", vkp_shape_text(x, xt), a->pictures);
     if (!a->kernel || !a->stride || w.c != x.c || w.h != a->kernel || w.w != a->kernel || h < a->kernel ||
         width < a->kernel || (node->in[VKP_CONV_BIAS].buffer && vkp_shape_count(b) != w.n))
         return vkp_fail(VKP_SHAPE, "conv2d of %s with weight %s is not possible (kernel %u, stride %u, padding %u; "
                         "check the sizes)", vkp_shape_text(x, xt), vkp_shape_text(w, wt), a->kernel, a->stride, a->padding);
     out[VKP_CONV_Y] = (vkp_shape){x.n, w.n, (uint32_t)((h - a->kernel) / a->stride + 1),
                                   (uint32_t)((width - a->kernel) / a->stride + 1)};
+    if (a->statistics) out[VKP_CONV_STATS] = (vkp_shape){x.n / vkp_conv_pictures(node), w.n, 1, 2};
     return VKP_OK;
+}
+
+vkp_status vkp_conv_statistics(vkp_program *p, const vkp_node *node)
+{
+    if (!node->attr.statistics) return VKP_OK;
+    return vkp_norm_statistics(p, &node->out[VKP_CONV_Y], vkp_conv_pictures(node), &node->out[VKP_CONV_STATS]);
 }
 
 static const vkp_variant forward_variants[] = {
@@ -83,6 +94,28 @@ static vkp_status backward(vkp_program *p, const vkp_node *node)
     return linear_backward(p, &linear);
 }
 
+/* Mean and biased variance of y, a group of pictures and channel after the other. */
+static void reference_statistics(const vkp_node *node, const double *y, double *stats)
+{
+    const vkp_shape s = node->out[VKP_CONV_Y].shape;
+    const size_t plane = (size_t)s.h * s.w;
+    const uint32_t pictures = vkp_conv_pictures(node);
+    const double elements = (double)pictures * (double)plane;
+    for (uint32_t n = 0; n < s.n; n += pictures)
+        for (uint32_t c = 0; c < s.c; c++) {
+            double mean = 0, var = 0;
+            for (uint32_t k = n; k < n + pictures; k++)
+                for (size_t i = 0; i < plane; i++) mean += y[(k * (size_t)s.c + c) * plane + i] / elements;
+            for (uint32_t k = n; k < n + pictures; k++)
+                for (size_t i = 0; i < plane; i++) {
+                    const double d = y[(k * (size_t)s.c + c) * plane + i] - mean;
+                    var += d * d / elements;
+                }
+            *stats++ = mean;
+            *stats++ = var;
+        }
+}
+
 static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT])
 {
     const vkp_shape x = node->in[VKP_CONV_X].shape, y = node->out[VKP_CONV_Y].shape;
@@ -104,6 +137,7 @@ static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], 
                             }
                     *result++ = vkp_activation_reference(&node->attr, sum);
                 }
+    if (node->attr.statistics) reference_statistics(node, out[VKP_CONV_Y], out[VKP_CONV_STATS]);
 }
 
 static double flop(const vkp_node *node, vkp_direction direction)
@@ -119,6 +153,8 @@ static double flop(const vkp_node *node, vkp_direction direction)
 #define UP(u) {.kernel = 3, .stride = 1, .padding = 1, .upsample = (u)}
 #define ACTIVE(k, u, a) {.kernel = (k), .stride = 1, .padding = (k) / 2, .upsample = (u), .activation = (a), \
                          .slope = 0.2f}
+#define STATS(k, u, n) {.kernel = (k), .stride = 1, .padding = (k) / 2, .upsample = (u), .statistics = true, \
+                        .pictures = (n)}
 static const vkp_case cases[] = {
     {.in = CONV(1, 1, 1, 1, 1, 1), .attr = SAME(1)},
     {.in = CONV(1, 1, 1, 1, 2, 3), .attr = SAME(3)},
@@ -159,6 +195,14 @@ static const vkp_case cases[] = {
     {.in = CONV(1, 3, 4, 5, 2, 3), .attr = ACTIVE(3, 3, VKP_TANH)},
     {.in = CONV(2, 3, 11, 13, 4, 3),
      .attr = {.kernel = 3, .stride = 2, .padding = 1, .activation = VKP_LEAKY_RELU, .slope = 0.2f}},
+    {.in = CONV(2, 5, 7, 21, 19, 3), .attr = STATS(3, 1, 0)},
+    {.in = CONV(4, 1, 33, 30, 33, 5), .attr = STATS(5, 1, 2)},
+    {.in = CONV(1, 3, 1, 1, 2, 1), .attr = STATS(1, 1, 0)},
+    {.in = CONV(3, 2, 5, 9, 3, 3), .attr = STATS(3, 1, 1)},
+    {.in = CONV(4, 5, 3, 10, 9, 3), .attr = STATS(3, 2, 2)},
+    {.in = CONV(1, 6, 5, 7, 11, 3), .attr = STATS(3, 4, 0)},
+    {.in = CONV(2, 3, 11, 13, 4, 3),
+     .attr = {.kernel = 3, .stride = 2, .padding = 1, .statistics = true, .pictures = 1}},
     /* The networks' layers at 320x320, batch 4. */
     {.in = CONV(4, 1, 320, 320, 32, 5), .attr = SAME(5), .large = true},
     {.in = CONV(4, 32, 80, 80, 64, 3), .attr = SAME(3), .large = true},
@@ -176,9 +220,9 @@ static const vkp_case cases[] = {
 const vkp_op vkp_op_conv2d = {
     .name = "conv2d",
     .summary = "convolution with bias, any kernel, stride and padding; optionally of a nearest-upsampled input, "
-               "and with an activation",
+               "and with an activation or the statistics that a norm needs",
     .in = {{"x", VKP_ACTIVATION}, {"weight", VKP_PARAMETER}, {"bias", VKP_PARAMETER}},
-    .out = {{"y", VKP_ACTIVATION}},
+    .out = {{"y", VKP_ACTIVATION}, {"stats", VKP_STATE}},
     .pictures = VKP_PICTURES_APART,
     .shape = shape,
     .forward = forward,

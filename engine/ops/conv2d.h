@@ -6,10 +6,21 @@
 #include "ops/op.h"
 #include "ops/sum.h"
 
-/* Places of vkp_op_conv2d: in x (n,ci,h,w), weight (co,ci,k,k), bias (1,co,1,1) optional; out y. */
-enum { VKP_CONV_X, VKP_CONV_WEIGHT, VKP_CONV_BIAS, VKP_CONV_Y = 0 };
+/* Places of vkp_op_conv2d: in x (n,ci,h,w), weight (co,ci,k,k), bias (1,co,1,1) optional; out y and, with
+ * attr.statistics, those of y as norm has them: (n / attr.pictures, co, 1, 2). */
+enum { VKP_CONV_X, VKP_CONV_WEIGHT, VKP_CONV_BIAS, VKP_CONV_Y = 0, VKP_CONV_STATS };
 
 static inline uint32_t vkp_conv_upsample(const vkp_node *node) { return node->attr.upsample ? node->attr.upsample : 1; }
+
+/* Pictures of one statistic. */
+static inline uint32_t vkp_conv_pictures(const vkp_node *node)
+{
+    return node->attr.pictures ? node->attr.pictures : node->in[VKP_CONV_X].shape.n;
+}
+
+/* Makes the statistics, where there are to be any, by a pass over y: what a forward variant ends with that has
+ * not made them on the way. */
+VKP_MUST_USE vkp_status vkp_conv_statistics(vkp_program *program, const vkp_node *node);
 
 /* By the definition; any attributes, any device. */
 VKP_MUST_USE vkp_status vkp_conv2d_direct_forward(vkp_program *program, const vkp_node *node);

@@ -51,7 +51,7 @@ vkp_status vkp_conv2d_direct_forward(vkp_program *p, const vkp_node *node)
         push_shapes(&d, x->shape, y->shape);
         VKP_TRY(vkp_program_dispatch(p, &d));
     }
-    return VKP_OK;
+    return vkp_conv_statistics(p, node);
 }
 
 vkp_status vkp_conv2d_direct_input_grad(vkp_program *p, const vkp_node *node)

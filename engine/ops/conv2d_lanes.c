@@ -21,6 +21,7 @@ static bool lanes_method(uint32_t lanes, const vkp_conv_pass *pass, vkp_conv_pla
     const vkp_shape to = pass->to.shape;
     const vkp_conv_tile tile = vkp_conv_choose_tile(pass, lanes, to.h, to.w, cost);
     const uint32_t taps = pass->kernel * pass->kernel;
+    plan->moments = true;
     plan->order.channels = tile.channels;
     plan->order.unit = 4;
     plan->order.record = 4 * lanes * vkp_groups(taps * tile.channels, 4);

@@ -1,6 +1,7 @@
 #include "ops/conv2d_pack.h"
 
 #include "ops/activation.h"
+#include "ops/norm.h"
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
@@ -8,12 +9,14 @@ static vkp_conv_pass make_pass(const vkp_node *node, bool input_grad)
 {
     vkp_conv_pass pass = {.to = node->out[VKP_CONV_Y], .from = node->in[VKP_CONV_X],
                           .weight = node->in[VKP_CONV_WEIGHT], .bias = node->in[VKP_CONV_BIAS],
-                          .activation = node->attr, .kernel = node->attr.kernel,
+                          .activation = node->attr, .statistics = node->attr.statistics,
+                          .kernel = node->attr.kernel,
                           .upsample = vkp_conv_upsample(node)};
     if (!input_grad) return pass;
     pass.to = node->d_in[VKP_CONV_X];
     pass.from = node->d_out[VKP_CONV_Y];
     pass.bias = (vkp_tensor){0};
+    pass.statistics = false;
     pass.activation = (vkp_attr){.activation = VKP_LINEAR};
     pass.input_grad = true;
     pass.add = node->add[VKP_CONV_X];
@@ -86,9 +89,9 @@ static void bind_quads(const vkp_device *device, vkp_dispatch *d, const vkp_tens
     for (uint32_t i = 1; i <= 4; i++) d->push[d->push_words - i] /= 4;
 }
 
-/* Adds one kernel's dispatches over all pictures. */
+/* Adds one kernel's dispatches over all pictures. parts->buffer 0: no moments are made. */
 static vkp_status dispatch(vkp_program *program, const vkp_conv_pass *pass, const vkp_conv_kernel *kernel,
-                           const vkp_tensor *packed, bool storage)
+                           const vkp_tensor *packed, const vkp_tensor *parts, bool storage)
 {
     const vkp_device *device = vkp_program_device(program);
     const vkp_limits *l = &device->info.limits;
@@ -107,11 +110,15 @@ static vkp_status dispatch(vkp_program *program, const vkp_conv_pass *pass, cons
         for (uint32_t i = 0; i < kernel->spec_count; i++) d.spec[d.spec_count++] = kernel->spec[i];
         d.spec_count = VKP_CONV_ACTIVATION;
         vkp_activation_spec(&d, &pass->activation);
+        d.spec[d.spec_count++] = parts->buffer != 0;
         bind_quads(device, &d, &to, pass->add ? VKP_READ_WRITE : VKP_WRITE, true);
         bind_quads(device, &d, &from, VKP_READ, storage);
         bind_quads(device, &d, packed, VKP_READ, storage);
-        const uint32_t words[] = {from.shape.c, from.shape.h, to.shape.c,
-                                  to.shape.h, to.shape.w, packed->shape.n};
+        /* Where no moments are made the weights keep their binding valid. */
+        const vkp_tensor part = vkp_tensor_pictures(parts, n, count);
+        bind_quads(device, &d, parts->buffer ? &part : packed, parts->buffer ? VKP_WRITE : VKP_READ, true);
+        const uint32_t words[] = {from.shape.c, from.shape.h, to.shape.c, to.shape.h,
+                                  to.shape.w, packed->shape.n, kernel->groups[0]};
         for (size_t i = 0; i < sizeof words / sizeof *words; i++) vkp_push(&d, words[i]);
         VKP_TRY(vkp_program_dispatch(program, &d));
     }
@@ -154,11 +161,16 @@ vkp_status vkp_conv_record(vkp_program *program, const vkp_node *node, bool inpu
     if (!method(lanes, &pass, &plan))
         return vkp_fail(VKP_INTERNAL, "a convolution is recorded where it does not fit (a mistake in vkpix; "
                                       "report it)");
-    vkp_tensor packed;
+    vkp_tensor packed, parts = {0};
     VKP_TRY(pack(program, &pass, &plan.order, &packed));
+    const bool moments = pass.statistics && plan.moments;
+    const uint32_t *groups = plan.kernels[0].groups;
+    const vkp_shape pieces = {pass.to.shape.n, pass.to.shape.c, groups[0] * groups[1], 4};
+    if (moments) VKP_TRY(vkp_tensor_new_packed(program, pieces, "moments of tiles", &parts));
     for (uint32_t i = 0; i < plan.kernel_count; i++)
-        VKP_TRY(dispatch(program, &pass, &plan.kernels[i], &packed, storage));
-    return VKP_OK;
+        VKP_TRY(dispatch(program, &pass, &plan.kernels[i], &packed, &parts, storage));
+    if (moments) return vkp_norm_merge(program, &parts, vkp_conv_pictures(node), &node->out[VKP_CONV_STATS]);
+    return pass.statistics ? vkp_conv_statistics(program, node) : VKP_OK;
 }
 
 double vkp_conv_cost(uint32_t lanes, double products, double spreads, double fetches, double sums)

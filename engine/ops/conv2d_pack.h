@@ -10,6 +10,7 @@
 typedef struct vkp_conv_pass {
     vkp_tensor to, from, weight, bias; /* bias.buffer 0: none */
     vkp_attr activation;               /* its activation and slope; linear for the gradient */
+    bool statistics;                   /* of `to` are wanted */
     uint32_t kernel, upsample;
     bool input_grad, add;              /* add: to what `to` holds */
 } vkp_conv_pass;
@@ -30,11 +31,12 @@ typedef struct vkp_conv_order {
 /* The digits of a plain kernel, turned around for the gradient by the input. */
 void vkp_conv_order_taps(vkp_conv_order *order, uint32_t kernel, bool turned);
 
-/* The specialization constant of the activation in all kernels; the next is its slope. */
+/* The specialization constant of the activation in all kernels; the next are its slope and whether moments are
+ * made. */
 enum { VKP_CONV_ACTIVATION = 9 };
 
-/* A kernel's pipeline and grid. Its specialization constants are the subgroup's size, then `spec`, then the
- * activation; its bindings and push constants are those of shaders/lanes.glsl. */
+/* A kernel's pipeline and grid. Its specialization constants are the subgroup's size, then `spec`, then from
+ * VKP_CONV_ACTIVATION on what all have; its bindings and push constants are those of shaders/lanes.glsl. */
 typedef struct vkp_conv_kernel {
     vkp_shader shader, storage_shader; /* reads texel buffers, storage buffers */
     uint32_t spec[VKP_CONV_ACTIVATION - 1], spec_count;
@@ -47,6 +49,7 @@ typedef struct vkp_conv_plan {
     vkp_conv_order order;
     vkp_conv_kernel kernels[2];
     uint32_t kernel_count;
+    bool moments; /* its one kernel makes those of its tiles where statistics are wanted */
 } vkp_conv_plan;
 
 /* Fills the plan, whose order has the device's lanes; false where the pass is none of the method's.

@@ -135,20 +135,26 @@ static vkp_status new_parts(vkp_program *p, const vkp_tensor *x, vkp_tensor *par
     return vkp_tensor_new_packed(p, shape_of_parts, "norm parts", parts);
 }
 
-static vkp_status training_statistics(vkp_program *p, const vkp_node *node)
+vkp_status vkp_norm_merge(vkp_program *p, const vkp_tensor *parts, uint32_t pictures_of_one,
+                          const vkp_tensor *stats)
 {
     const vkp_device *device = vkp_program_device(p);
-    const vkp_tensor *x = &node->in[X];
-    const uint32_t groups = statistics(node);
+    vkp_dispatch d = {.shader = VKP_SHADER_norm_merge, .groups = {stats->shape.c, stats->shape.n, 1}};
+    vkp_bind(device, &d, stats, VKP_WRITE);
+    vkp_bind_quads(device, &d, parts, VKP_READ, false);
+    vkp_push(&d, pictures_of_one);
+    vkp_push(&d, parts->shape.h);
+    return vkp_program_dispatch(p, &d);
+}
+
+vkp_status vkp_norm_statistics(vkp_program *p, const vkp_tensor *x, uint32_t pictures_of_one,
+                               const vkp_tensor *stats)
+{
+    const vkp_node node = {.op = &vkp_op_norm, .attr = {.pictures = pictures_of_one}, .in = {[X] = *x}};
     vkp_tensor parts;
     VKP_TRY(new_parts(p, x, &parts));
-    VKP_TRY(record(p, node, &(pass){PASS(norm_moments), .result = &parts}));
-    vkp_dispatch d = {.shader = VKP_SHADER_norm_merge, .groups = {x->shape.c, groups, 1}};
-    vkp_bind(device, &d, &node->out[STATS], VKP_WRITE);
-    vkp_bind_quads(device, &d, &parts, VKP_READ, false);
-    vkp_push(&d, x->shape.n / groups);
-    vkp_push(&d, parts.shape.h);
-    return vkp_program_dispatch(p, &d);
+    VKP_TRY(record(p, &node, &(pass){PASS(norm_moments), .result = &parts}));
+    return vkp_norm_merge(p, &parts, pictures_of_one, stats);
 }
 
 static vkp_status running_statistics(vkp_program *p, const vkp_node *node)
@@ -203,7 +209,7 @@ static vkp_status forward(vkp_program *p, const vkp_node *node)
     if (!node->attr.training)
         VKP_TRY(running_statistics(p, node));
     else if (!node->in[GIVEN].buffer)
-        VKP_TRY(training_statistics(p, node));
+        VKP_TRY(vkp_norm_statistics(p, &node->in[X], pictures(node), &node->out[STATS]));
     VKP_TRY(affine_table(p, node, &table));
     return record(p, node, &(pass){PASS(norm_forward), .result = &node->out[Y], .table = &table});
 }

@@ -21,8 +21,9 @@ typedef struct vkp_attr {
     uint32_t factor;          /* pooling and upsampling */
     vkp_activation activation;
     bool training;            /* norm: batch statistics, not running ones */
-    uint32_t pictures;        /* norm: so many consecutive pictures share statistics; 0: all (BatchNorm),
-                                 1: each has its own (InstanceNorm) */
+    bool statistics;          /* conv2d: also makes those of its result, for the norm behind it */
+    uint32_t pictures;        /* norm, conv2d's statistics: so many consecutive pictures share statistics;
+                                 0: all (BatchNorm), 1: each has its own (InstanceNorm) */
     uint32_t mode;            /* losses and others: see the operation */
     float slope;              /* LeakyReLU */
     float eps, momentum;
