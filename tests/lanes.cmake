@@ -54,7 +54,7 @@ function(shaders_covered test except)
   set_property(TEST ${test} PROPERTY DEPENDS ${ARGN})
 endfunction()
 
-set(programs test_ops test_device_picture test_loss test_norm test_parameters test_bench)
+set(programs test_ops test_gemm test_device_picture test_loss test_norm test_parameters test_bench)
 set(shader_users ${all_tests})
 add_lane(validation ${VKPIX_TEST_DEVICE} ENVIRONMENT VKPIX_VALIDATE=1
   PROGRAMS ${programs} test_program "test_train_step train04 ${torch_data}")
@@ -77,6 +77,10 @@ foreach(variant ${variants})
     VKPIX_VARIANT=conv2d=${variant})
   list(APPEND shader_users ${lane_tests})
 endforeach()
+# 16-bit floats take asking for, and have a tolerance of their own.
+add_lane(variant ${VKPIX_TEST_DEVICE} PROGRAMS "test_ops conv2d" SUFFIX .conv2d.gemm_f16
+  ENVIRONMENT VKPIX_VARIANT=conv2d=gemm_f16 VKPIX_PRECISION=half)
+list(APPEND shader_users ${lane_tests})
 shaders_covered(shaders_covered "" ${shader_users})
 
 if(VKPIX_SWIFTSHADER)

@@ -34,7 +34,12 @@ vkp_status vkp_conv_statistics(vkp_program *p, const vkp_node *node)
     return vkp_norm_statistics(p, &node->out[VKP_CONV_Y], vkp_conv_pictures(node), &node->out[VKP_CONV_STATS]);
 }
 
+/* Both factors of a product are rounded to 11 bits. */
+#define VKP_CONV_F16(label, function)                                                                    \
+    {.name = label, .meant_for = vkp_for_gpu, .fits = function##_fits, .record = function, .tolerance = 0x1p-10}
 static const vkp_variant forward_variants[] = {
+    VKP_CONV_F16("gemm_f16", vkp_conv2d_gemm_f16_forward),
+    VKP_VARIANT("gemm", vkp_for_gpu, vkp_conv2d_gemm_forward),
     VKP_VARIANT("phases", vkp_for_cpu, vkp_conv2d_phases_forward),
     VKP_VARIANT("thin", vkp_for_cpu, vkp_conv2d_thin_forward),
     VKP_VARIANT("lanes", vkp_for_cpu, vkp_conv2d_lanes_forward),
@@ -44,6 +49,8 @@ static const vkp_variant forward_variants[] = {
     VKP_PLAIN("direct", vkp_conv2d_direct_forward),
 };
 static const vkp_variant input_grad_variants[] = {
+    VKP_CONV_F16("gemm_f16", vkp_conv2d_gemm_f16_input_grad),
+    VKP_VARIANT("gemm", vkp_for_gpu, vkp_conv2d_gemm_input_grad),
     VKP_VARIANT("phases", vkp_for_cpu, vkp_conv2d_phases_input_grad),
     VKP_VARIANT("thin", vkp_for_cpu, vkp_conv2d_thin_input_grad),
     VKP_VARIANT("lanes", vkp_for_cpu, vkp_conv2d_lanes_input_grad),
@@ -53,6 +60,8 @@ static const vkp_variant input_grad_variants[] = {
     VKP_PLAIN("direct", vkp_conv2d_direct_input_grad),
 };
 static const vkp_variant weight_grad_variants[] = {
+    VKP_CONV_F16("gemm_f16", vkp_conv2d_gemm_f16_weight_grad),
+    VKP_VARIANT("gemm", vkp_for_gpu, vkp_conv2d_gemm_weight_grad),
     VKP_VARIANT("lanes", vkp_for_cpu, vkp_conv2d_lanes_weight_grad),
     VKP_VARIANT("phases", vkp_for_cpu, vkp_conv2d_phases_weight_grad),
     VKP_VARIANT("lanes_storage", vkp_for_cpu, vkp_conv2d_lanes_weight_grad_storage),

@@ -141,9 +141,23 @@ static void force_minimum(vkp_limits *l)
                               .storage_buffers = 4};
     const uint64_t allocation = l->max_allocation < 1u << 30 ? l->max_allocation : 1u << 30;
     const uint64_t budget = l->memory_budget;
+    const uint32_t at_once = l->at_once;
     *l = least;
     l->max_allocation = allocation;
     l->memory_budget = budget;
+    l->at_once = at_once;
+}
+
+/* Of a discrete GPU four groups of 128 on each of 128 processors; others have some ten processors, and a software
+ * driver has the host's cores. */
+static uint32_t guess_at_once(VkPhysicalDeviceType type)
+{
+    switch (type) {
+    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU:
+    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU: return 65536;
+    case VK_PHYSICAL_DEVICE_TYPE_CPU: return 256;
+    default: return 8192;
+    }
 }
 
 static vkp_status read_limits(VkPhysicalDevice physical, const VkPhysicalDeviceProperties *p, vkp_limits *l)
@@ -174,7 +188,8 @@ static vkp_status read_limits(VkPhysicalDevice physical, const VkPhysicalDeviceP
                       .group_invocations = p->limits.maxComputeWorkGroupInvocations,
                       .shared_bytes = p->limits.maxComputeSharedMemorySize,
                       .push_bytes = p->limits.maxPushConstantsSize,
-                      .storage_buffers = p->limits.maxPerStageDescriptorStorageBuffers};
+                      .storage_buffers = p->limits.maxPerStageDescriptorStorageBuffers,
+                      .at_once = guess_at_once(p->deviceType)};
     for (int i = 0; i < 3; i++) {
         l->group_size[i] = p->limits.maxComputeWorkGroupSize[i];
         l->group_count[i] = p->limits.maxComputeWorkGroupCount[i];
@@ -201,6 +216,7 @@ static vkp_status read_limits(VkPhysicalDevice physical, const VkPhysicalDeviceP
     if (p->limits.timestampComputeAndGraphics) l->timestamp_ns = p->limits.timestampPeriod;
     if (environment_is("VKPIX_LIMITS", "minimum")) force_minimum(l);
     if (environment_is("VKPIX_LIMITS", "storage")) l->texel_elements = 0;
+    l->half = environment_is("VKPIX_PRECISION", "half");
     return VKP_OK;
 }
 

@@ -32,6 +32,8 @@ typedef struct vkp_limits {
     uint32_t storage_buffers;    /* storage buffers one shader may bind */
     uint32_t subgroup_size;      /* lanes, when it can be relied on; 0 otherwise */
     bool shuffle;                /* subgroupShuffle in compute shaders, with subgroup_size known */
+    uint32_t at_once;            /* invocations that fill the device; a guess by its type, Vulkan does not tell */
+    bool half;                   /* operations may round what they multiply to 16-bit floats */
     float timestamp_ns;          /* nanoseconds a timestamp tick; 0: no timestamps */
 } vkp_limits;
 
@@ -75,7 +77,8 @@ VKP_MUST_USE vkp_status vkp_device_list(vkp_device_info **list, size_t *count);
 /* Opens a device. `choice` is a number in vkp_device_list's order, "cpu" for a software device, or a
  * part of a device's name (case does not matter); NULL or "" asks the environment's VKPIX_DEVICE, and
  * without it takes the first discrete, else integrated, else virtual, else software device.
- * VKPIX_VALIDATE=1 in the environment switches the validation layer and its synchronization checks on.
+ * VKPIX_VALIDATE=1 in the environment switches the validation layer and its synchronization checks on,
+ * VKPIX_PRECISION=half sets the limits' `half`.
  * The caller closes *out with vkp_device_close. NO_DEVICE when nothing matches. */
 VKP_MUST_USE vkp_status vkp_device_open(const char *choice, vkp_device **out);
 

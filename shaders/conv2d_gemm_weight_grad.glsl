@@ -1,0 +1,114 @@
+// The gradient of a convolution by its weights as a matrix product: rows are channels of `plain`, columns are
+// channels and taps of `gathered`, the depth is the pixels (n,y,x) of `plain`, the padding of its rows too, which
+// is zero. A workgroup along the third axis does one part of the depth; see engine/ops/conv2d_gemm.h.
+#include "conv2d_gemm.glsl"
+layout(constant_id = 6) const uint STEP = 1; // rows of `gathered` from row to row of `plain`
+layout(std430, binding = 0) writeonly buffer Parts { float part[]; }; // [part][row][column]
+layout(std430, binding = 1) readonly buffer Plain { float plain[]; };
+layout(std430, binding = 2) readonly buffer Gathered { float gathered[]; };
+layout(push_constant) uniform Push {
+    Tensor part_at, plain_at, gathered_at;
+    uint rows, columns, taps; // taps along an axis
+    int first_tap;            // its row of `gathered` for row 0 of `plain`
+    uint high, wide;          // of `plain`, with its padding
+    int gathered_height, gathered_width;
+    uint pixels, depth_a_part, first_part;
+} p;
+
+// What an invocation fetches: of either operand every ROW_STEP-th row (column), always of the same line.
+const uint ROW_STEP = INVOCATIONS / LINES;
+const uint A_EACH = PARTS(ROWS, ROW_STEP), B_EACH = PARTS(COLUMNS, ROW_STEP);
+WORD a_next[A_EACH], b_next[B_EACH];
+
+uint first_row, first_column;
+uint pixel, pixel_end;            // the next one to fetch, and where the part ends
+uint pixel_n, pixel_y, pixel_x;   // the place of `pixel`
+uint column_place[B_EACH];        // the channel of a column to fetch
+int column_y[B_EACH], column_x[B_EACH]; // its tap for pixel 0
+
+float plain_at_row(uint row, uint h)
+{
+    if (pixel >= pixel_end || row >= p.rows) return 0.0;
+    return plain[at(p.plain_at, pixel_n, row, pixel_y, pixel_x + h)];
+}
+
+float gathered_at_column(uint j, uint h)
+{
+    const int y = int(pixel_y * STEP) + column_y[j], x = int((pixel_x + h) * STEP) + column_x[j];
+    if (pixel >= pixel_end || uint(y) >= uint(p.gathered_height) || uint(x) >= uint(p.gathered_width)) return 0.0;
+    return gathered[column_place[j] + pixel_n * p.gathered_at.stride_n + uint(y) * p.gathered_at.pitch + uint(x)];
+}
+
+void fetch(uint tile)
+{
+    const uint first = gl_LocalInvocationID.x / LINES;
+    [[unroll]] for (uint i = 0; i < A_EACH; i++) {
+        const uint row = first_row + first + i * ROW_STEP;
+#ifdef HALF
+        a_next[i] = packHalf2x16(vec2(plain_at_row(row, 0), plain_at_row(row, 1)));
+#else
+        a_next[i] = plain_at_row(row, 0);
+#endif
+    }
+    [[unroll]] for (uint j = 0; j < B_EACH; j++) {
+#ifdef HALF
+        b_next[j] = packHalf2x16(vec2(gathered_at_column(j, 0), gathered_at_column(j, 1)));
+#else
+        b_next[j] = gathered_at_column(j, 0);
+#endif
+    }
+    pixel += DEPTH;
+    pixel_x += DEPTH;
+    while (pixel_x >= p.wide) {
+        pixel_x -= p.wide;
+        if (++pixel_y < p.high) continue;
+        pixel_y = 0;
+        pixel_n++;
+    }
+}
+
+void put_down(uint side)
+{
+    const uint line = gl_LocalInvocationID.x % LINES, first = gl_LocalInvocationID.x / LINES;
+    [[unroll]] for (uint i = 0; i < A_EACH; i++) {
+        const uint row = first + i * ROW_STEP;
+        if (row < ROWS) A_TILE(side, line, row / 4)[row % 4] = a_next[i];
+    }
+    [[unroll]] for (uint j = 0; j < B_EACH; j++) {
+        const uint column = first + j * ROW_STEP;
+        if (column < COLUMNS) B_TILE(side, line, column / 4)[column % 4] = b_next[j];
+    }
+}
+
+void main()
+{
+    const uint line = gl_LocalInvocationID.x % LINES, first = gl_LocalInvocationID.x / LINES;
+    const uint start = gl_WorkGroupID.z * p.depth_a_part;
+    first_column = gl_WorkGroupID.x * COLUMNS;
+    first_row = gl_WorkGroupID.y * ROWS;
+    // The last dispatch may have fewer pictures, and then parts without any.
+    pixel_end = max(start, min(start + p.depth_a_part, p.pixels));
+    pixel = start + line * VALUES;
+    pixel_x = pixel % p.wide;
+    pixel_y = pixel / p.wide % p.high;
+    pixel_n = pixel / p.wide / p.high;
+    [[unroll]] for (uint j = 0; j < B_EACH; j++) {
+        const uint column = first_column + first + j * ROW_STEP, tap = column % (p.taps * p.taps);
+        column_place[j] = p.gathered_at.offset + column / (p.taps * p.taps) * p.gathered_at.plane;
+        // Columns beyond the last are outside for every pixel.
+        column_y[j] = column < p.columns ? int(tap / p.taps) + p.first_tap : -0x10000000;
+        column_x[j] = int(tap % p.taps) + p.first_tap;
+    }
+    multiply_all(PARTS(pixel_end - start, DEPTH));
+
+    const uint part_start = p.part_at.offset + (p.first_part + gl_WorkGroupID.z) * p.part_at.stride_n;
+    [[unroll]] for (uint i = 0; i < ROWS_EACH; i++) {
+        const uint row = first_row + row_of(i);
+        if (row >= p.rows) continue;
+        [[unroll]] for (uint q = 0; q < COLUMN_QUADS; q++)
+            [[unroll]] for (uint k = 0; k < 4; k++) {
+                const uint column = first_column + column_of(q) + k;
+                if (column < p.columns) part[part_start + row * p.columns + column] = sums[i * COLUMN_QUADS + q][k];
+            }
+    }
+}

@@ -1,0 +1,201 @@
+/* The convolution's shape for GPUs: which tile a product gets, on made-up devices, and every tile on the device
+ * at hand against the plain shader. tests/test_ops.c checks the variants against the reference. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dense.h"
+#include "device_fixture.h"
+#include "ops/conv2d_gemm.h"
+
+static const vkp_limits smallest = {.group_invocations = 128, .group_size = {128, 128, 64}, .shared_bytes = 16384,
+                                    .at_once = 8192};
+static const vkp_limits discrete = {.group_invocations = 1024, .group_size = {1024, 1024, 64},
+                                    .shared_bytes = 49152, .at_once = 65536};
+
+static vkp_gemm_shape shape_of(uint32_t rows, uint64_t columns, uint32_t depth, uint32_t most_parts)
+{
+    return (vkp_gemm_shape){.rows = rows, .columns = columns, .depth = depth, .classes = 1, .most_parts = most_parts};
+}
+
+static double groups_of(const vkp_gemm_tile *t, const vkp_gemm_shape *s)
+{
+    return (double)vkp_groups(s->rows, t->rows) * vkp_groups(s->columns, t->columns) * t->parts;
+}
+
+/* Whatever the product, the tile is one that the device may have, and its parts are the depth. */
+static void tiles_keep_limits_and_cover_the_depth(void **state)
+{
+    (void)state;
+    const vkp_limits *const limits[] = {&smallest, &discrete};
+    const uint32_t sizes[] = {1, 2, 3, 17, 64, 129, 1000, 60000};
+    const uint32_t depths[] = {0, 1, 9, 127, 4097, 1638400};
+    for (uint32_t i = 0; i < 2 * 8 * 8 * 6 * 2 * 2; i++) {
+        vkp_gemm_shape s = shape_of(sizes[i / 2 % 8], sizes[i / 16 % 8], depths[i / 128 % 6], i / 768 % 2 ? 40 : 1);
+        s.half = i / 1536;
+        const vkp_gemm_tile t = vkp_conv_gemm_tile(limits[i % 2], &s);
+        assert_true(vkp_gemm_tile_allowed(limits[i % 2], &t, s.half));
+        assert_int_equal(t.rows / t.rows_each * (t.columns / t.columns_each), t.invocations);
+        assert_int_equal(t.depth, s.half ? 16 : 8);
+        assert_in_range(t.parts, 1, s.most_parts);
+        assert_int_equal(t.depth_a_part % t.depth, 0);
+        assert_true((uint64_t)t.parts * t.depth_a_part >= s.depth);
+        assert_true(s.depth == 0 || (uint64_t)(t.parts - 1) * t.depth_a_part < s.depth);
+    }
+}
+
+static void devices_are_filled(void **state)
+{
+    (void)state;
+    /* Much to do: the tile that computes most of what it loads. */
+    const vkp_gemm_shape much = shape_of(128, 4 * 320 * 320, 1152, 1);
+    vkp_gemm_tile t = vkp_conv_gemm_tile(&discrete, &much);
+    assert_true(t.rows == 128 && t.columns == 128);
+    t = vkp_conv_gemm_tile(&smallest, &much);
+    assert_true(t.rows * t.columns == 128 * 64);
+    /* 20 x 20 pixels of 4 pictures: smaller tiles, that there be groups for most of the device. */
+    const vkp_gemm_shape few = shape_of(256, 4 * 20 * 20, 1152, 1);
+    t = vkp_conv_gemm_tile(&discrete, &few);
+    assert_true(groups_of(&t, &few) * t.invocations >= discrete.at_once / 4);
+    assert_true(t.rows * t.columns < 128 * 128);
+    /* A weight gradient of few weights and many pixels: many parts. None where the depth is short. */
+    const vkp_gemm_shape deep = shape_of(32, 25, 4 * 320 * 320, 10000), flat = shape_of(32, 25, 100, 10000);
+    t = vkp_conv_gemm_tile(&discrete, &deep);
+    assert_true(groups_of(&t, &deep) * t.invocations >= discrete.at_once / 2);
+    assert_true(t.parts > 100);
+    assert_int_equal(vkp_conv_gemm_tile(&discrete, &flat).parts, 1);
+    /* Two colours: no tile of 64 rows. */
+    const vkp_gemm_shape colours = shape_of(2, 4 * 320 * 320, 1600, 1);
+    assert_int_equal(vkp_conv_gemm_tile(&discrete, &colours).rows, 4);
+}
+
+/* x, weight, dy, bias; then y, dx, dw: what a convolution reads and makes. */
+enum { X, WEIGHT, DY, BIAS, Y, DX, DW, TENSORS };
+
+typedef vkp_status recorder(vkp_program *program, const vkp_node *node);
+
+typedef struct problem {
+    vkp_tensor tensors[TENSORS];
+    vkp_buffer buffers[TENSORS]; /* of the host's memory */
+} problem;
+
+static void make(problem *p, vkp_shape x, vkp_shape weight)
+{
+    const vkp_shape y = {x.n, weight.n, x.h, x.w}, bias = {1, weight.n, 1, 1};
+    const vkp_shape shapes[TENSORS] = {x, weight, y, bias, y, x, weight};
+    uint32_t random = 1;
+    for (uint32_t i = 0; i < TENSORS; i++) {
+        const bool packed = i == WEIGHT || i == BIAS || i == DW;
+        p->tensors[i] = packed ? vkp_tensor_packed(0, shapes[i]) : vkp_tensor_activation(0, shapes[i]);
+        const uint64_t count = vkp_shape_count(shapes[i]), bytes = vkp_extent(&p->tensors[i]) * sizeof(float);
+        float *values = calloc(count, sizeof *values);
+        assert_non_null(values);
+        for (uint64_t k = 0; i < Y && k < count; k++) {
+            random = random * 1664525u + 1013904223u;
+            values[k] = (float)(random >> 8) / 8388608 - 1;
+        }
+        assert_ok(vkp_buffer_create(test_device, bytes, VKP_MEMORY_HOST, "values", &p->buffers[i]));
+        dense_spread(&p->tensors[i], values, p->buffers[i].mapped);
+        free(values);
+    }
+}
+
+/* Fills y, dx and dw by the three ways given, and returns copies of them as they lie in memory. */
+static void run(problem *p, recorder *const ways[3], float *results[3])
+{
+    vkp_program *program;
+    vkp_arena arena = {0};
+    vkp_tensor t[TENSORS];
+    assert_ok(vkp_program_create(test_device, &program));
+    for (uint32_t i = 0; i < TENSORS; i++) {
+        t[i] = p->tensors[i];
+        assert_ok(vkp_program_external(program, &p->buffers[i], 0, p->buffers[i].bytes, "values", &t[i].buffer));
+        if (i >= Y) memset(p->buffers[i].mapped, 0x7f, p->buffers[i].bytes);
+    }
+    const vkp_node node = {.op = &vkp_op_conv2d,
+                           .attr = {.kernel = t[WEIGHT].shape.h, .stride = 1, .padding = t[WEIGHT].shape.h / 2},
+                           .in = {t[X], t[WEIGHT], t[BIAS]}, .out = {t[Y]}, .d_out = {t[DY]}, .d_in = {t[DX], t[DW]}};
+    for (uint32_t i = 0; i < 3; i++) assert_ok(ways[i](program, &node));
+    assert_ok(vkp_program_build(program, &arena));
+    assert_ok(vkp_program_run(program, 0, 1));
+    for (uint32_t i = 0; i < 3; i++) {
+        const uint64_t bytes = vkp_extent(&t[Y + i]) * sizeof(float);
+        results[i] = malloc(bytes);
+        assert_non_null(results[i]);
+        memcpy(results[i], p->buffers[Y + i].mapped, bytes);
+    }
+    vkp_program_destroy(program);
+    vkp_arena_destroy(test_device, &arena);
+}
+
+/* The normalized root mean square error that 16-bit rounding of both factors of every product allows. */
+#define HALF_TOLERANCE 0x1p-10
+
+static void compare_all(vkp_shape x, vkp_shape weight)
+{
+    static recorder *const direct[] = {vkp_conv2d_direct_forward, vkp_conv2d_direct_input_grad,
+                                       vkp_conv2d_direct_weight_grad};
+    static recorder *const gemm[] = {vkp_conv2d_gemm_forward, vkp_conv2d_gemm_input_grad,
+                                     vkp_conv2d_gemm_weight_grad};
+    static recorder *const half[] = {vkp_conv2d_gemm_f16_forward, vkp_conv2d_gemm_f16_input_grad,
+                                     vkp_conv2d_gemm_f16_weight_grad};
+    problem p = {0};
+    float *want[3], *got[3];
+    make(&p, x, weight);
+    run(&p, direct, want);
+    /* Tiles of 16 bits differ in what a word of them holds: a few of their sizes will do. */
+    for (uint32_t bits = 32; bits >= (weight.n < 32 ? 16 : 32); bits -= 16) {
+        run(&p, bits == 32 ? gemm : half, got);
+        for (uint32_t i = 0; i < 3; i++) {
+            const double error = dense_compare(got[i], want[i], vkp_extent(&p.tensors[Y + i]), 0).mean;
+            if (!(error < (bits == 32 ? 2e-6 : HALF_TOLERANCE)))
+                fail_msg("direction %u, %u to %u channels, %u x %u, %u bits: error %g", i, x.c, weight.n, x.h, x.w,
+                         bits, error);
+            free(got[i]);
+        }
+    }
+    for (uint32_t i = 0; i < 3; i++) free(want[i]);
+    for (uint32_t i = 0; i < TENSORS; i++) vkp_buffer_destroy(test_device, &p.buffers[i]);
+}
+
+static bool ran(vkp_shader shader, const vkp_gemm_tile *t)
+{
+    const vkp_pipeline *p;
+    for (size_t i = 0; (p = vkp_pipeline_at(test_device, i)); i++)
+        if (p->key.shader == shader && p->key.spec[0] == t->invocations && p->key.spec[1] == t->rows &&
+            p->key.spec[2] == t->columns)
+            return true;
+    return false;
+}
+
+/* The device is made to look as if it were small, and a convolution to fill each tile but for a few results. */
+static void every_tile_computes(void **state)
+{
+    (void)state;
+    static const vkp_shader shaders[] = {VKP_SHADER_conv2d_gemm_pixels, VKP_SHADER_conv2d_gemm_weight_grad};
+    vkp_limits *l = &test_device->info.limits;
+    const vkp_limits own = *l;
+    for (size_t i = 0; i < vkp_gemm_tile_count; i++) {
+        const vkp_gemm_tile *t = &vkp_gemm_tiles[i];
+        if (!vkp_gemm_tile_allowed(&own, t, false)) continue;
+        l->at_once = 1;
+        l->group_invocations = t->invocations;
+        const uint32_t pixels = t->columns, w = pixels > 64 ? 15 : 7, h = pixels == 32 ? 4 : 8;
+        const vkp_shape x = {pixels / h / vkp_pitch(w), pixels / 9, h, w};
+        compare_all(x, (vkp_shape){t->rows - 1, x.c, 3, 3});
+        *l = own;
+        for (size_t k = 0; k < 2; k++)
+            if (!ran(shaders[k], t))
+                fail_msg("%s did not get the tile %u x %u of %u invocations", vkp_shader_table[shaders[k]].name,
+                         t->rows, t->columns, t->invocations);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tiles_keep_limits_and_cover_the_depth),
+        cmocka_unit_test(devices_are_filled),
+        cmocka_unit_test(every_tile_computes),
+    };
+    return cmocka_run_group_tests(tests, open_test_device, close_test_device);
+}
