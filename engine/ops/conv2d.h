@@ -37,8 +37,8 @@ VKP_MUST_USE vkp_status vkp_conv2d_direct_weight_grad(vkp_program *program, cons
 /* Lanes are output channels; for stride 1 and half an odd kernel up to 5 as padding. */
 VKP_CONV_FORMS(lanes_forward)
 VKP_CONV_FORMS(lanes_input_grad)
-/* The same after nearest upsampling and with kernel 3, without the upsampled tensor: each class of output
- * pixels is a small convolution of the input with summed weights. The gradient: upsampling by 2 or 4. */
+/* The same after nearest upsampling and with kernel 3, without the upsampled tensor, by nine products for a
+ * pixel of the input and a pair of channels. The gradient: upsampling by 2 to 4. */
 VKP_CONV_FORMS(phases_forward)
 VKP_CONV_FORMS(phases_input_grad)
 /* Lanes are pixels; as lanes, for up to 4 output channels (of the gradient: input channels). */

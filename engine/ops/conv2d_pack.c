@@ -3,6 +3,9 @@
 #include "ops/activation.h"
 #include "ops/norm.h"
 
+/* Bytes of what is prepared at once, by runs of pictures, so that memory does not grow with the batch. */
+#define MOST_PREPARED ((uint64_t)32 << 20)
+
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 static vkp_conv_pass make_pass(const vkp_node *node, bool input_grad)
@@ -89,38 +92,72 @@ static void bind_quads(const vkp_device *device, vkp_dispatch *d, const vkp_tens
     for (uint32_t i = 1; i <= 4; i++) d->push[d->push_words - i] /= 4;
 }
 
-/* Adds one kernel's dispatches over all pictures. parts->buffer 0: no moments are made. */
+/* Adds one kernel's dispatch over all pictures of the pass. parts->buffer 0: no moments are made. */
 static vkp_status dispatch(vkp_program *program, const vkp_conv_pass *pass, const vkp_conv_kernel *kernel,
                            const vkp_tensor *packed, const vkp_tensor *parts, bool storage)
 {
     const vkp_device *device = vkp_program_device(program);
-    const vkp_limits *l = &device->info.limits;
+    const vkp_tensor *to = &pass->to, *from = &pass->from;
+    const uint32_t lanes = device->info.limits.subgroup_size, count = to->shape.n;
+    vkp_dispatch d = {.shader = storage ? kernel->storage_shader : kernel->shader,
+                      .subgroup_size = lanes, .flop = kernel->flop * count,
+                      .groups = {kernel->groups[0], kernel->groups[1], kernel->groups[2] * count}};
+    d.spec[d.spec_count++] = lanes;
+    for (uint32_t i = 0; i < kernel->spec_count; i++) d.spec[d.spec_count++] = kernel->spec[i];
+    d.spec_count = VKP_CONV_ACTIVATION;
+    vkp_activation_spec(&d, &pass->activation);
+    d.spec[d.spec_count++] = parts->buffer != 0;
+    bind_quads(device, &d, to, pass->add ? VKP_READ_WRITE : VKP_WRITE, true);
+    bind_quads(device, &d, from, VKP_READ, storage);
+    bind_quads(device, &d, packed, VKP_READ, storage);
+    /* Where no moments are made the weights keep their binding valid. */
+    bind_quads(device, &d, parts->buffer ? parts : packed, parts->buffer ? VKP_WRITE : VKP_READ, true);
+    const uint32_t words[] = {from->shape.c, from->shape.h, to->shape.c, to->shape.h,
+                              to->shape.w, packed->shape.n, kernel->groups[0]};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) vkp_push(&d, words[i]);
+    return vkp_program_dispatch(program, &d);
+}
+
+/* Pictures that one dispatch may take of what the kernels prepare and read themselves; 0: not even one. */
+static uint32_t prepared_pictures(const vkp_device *device, const vkp_conv_pass *pass,
+                                  const vkp_conv_plan *plan, bool storage)
+{
+    vkp_shape all = plan->prepared;
+    const uint64_t bytes = vkp_shape_count(all) * sizeof(float), range = device->info.limits.storage_range;
+    const uint64_t room = MOST_PREPARED / bytes ? MOST_PREPARED / bytes : 1;
+    all.n = least(pass->from.shape.n, room < range / bytes ? (uint32_t)room : (uint32_t)(range / bytes));
+    const vkp_tensor prepared = vkp_tensor_packed(0, all);
+    return all.n ? readable_pictures(device, &prepared, storage) : 0;
+}
+
+/* Adds the dispatches over all pictures, in runs of as many as bindings and grids allow. */
+static vkp_status dispatch_all(vkp_program *program, const vkp_conv_pass *pass, const vkp_conv_plan *plan,
+                               const vkp_tensor *packed, const vkp_tensor *parts, bool storage)
+{
+    const vkp_device *device = vkp_program_device(program);
     uint32_t chunk = vkp_pictures_per_binding(device, (const vkp_tensor *const[]){&pass->to}, 1);
     chunk = least(chunk, readable_pictures(device, &pass->from, storage));
-    chunk = least(chunk, l->group_count[2] / kernel->groups[2]);
-    const uint32_t pictures = pass->to.shape.n;
-    for (uint32_t n = 0; n < pictures; n += chunk) {
-        const uint32_t count = least(chunk, pictures - n);
-        const vkp_tensor to = vkp_tensor_pictures(&pass->to, n, count);
-        const vkp_tensor from = vkp_tensor_pictures(&pass->from, n, count);
-        vkp_dispatch d = {.shader = storage ? kernel->storage_shader : kernel->shader,
-                          .subgroup_size = l->subgroup_size, .flop = kernel->flop * count,
-                          .groups = {kernel->groups[0], kernel->groups[1], kernel->groups[2] * count}};
-        d.spec[d.spec_count++] = l->subgroup_size;
-        for (uint32_t i = 0; i < kernel->spec_count; i++) d.spec[d.spec_count++] = kernel->spec[i];
-        d.spec_count = VKP_CONV_ACTIVATION;
-        vkp_activation_spec(&d, &pass->activation);
-        d.spec[d.spec_count++] = parts->buffer != 0;
-        bind_quads(device, &d, &to, pass->add ? VKP_READ_WRITE : VKP_WRITE, true);
-        bind_quads(device, &d, &from, VKP_READ, storage);
-        bind_quads(device, &d, packed, VKP_READ, storage);
-        /* Where no moments are made the weights keep their binding valid. */
-        const vkp_tensor part = vkp_tensor_pictures(parts, n, count);
-        bind_quads(device, &d, parts->buffer ? &part : packed, parts->buffer ? VKP_WRITE : VKP_READ, true);
-        const uint32_t words[] = {from.shape.c, from.shape.h, to.shape.c, to.shape.h,
-                                  to.shape.w, packed->shape.n, kernel->groups[0]};
-        for (size_t i = 0; i < sizeof words / sizeof *words; i++) vkp_push(&d, words[i]);
-        VKP_TRY(vkp_program_dispatch(program, &d));
+    for (uint32_t i = 0; i < plan->kernel_count; i++)
+        chunk = least(chunk, device->info.limits.group_count[2] / plan->kernels[i].groups[2]);
+    vkp_tensor prepared = {0};
+    if (plan->prepare) {
+        vkp_shape shape = plan->prepared;
+        shape.n = chunk = least(chunk, prepared_pictures(device, pass, plan, storage));
+        VKP_TRY(vkp_tensor_new_packed(program, shape, "prepared input", &prepared));
+    }
+    for (uint32_t n = 0; n < pass->to.shape.n; n += chunk) {
+        vkp_conv_pass run = *pass;
+        const uint32_t count = least(chunk, pass->to.shape.n - n);
+        run.to = vkp_tensor_pictures(&pass->to, n, count);
+        run.from = vkp_tensor_pictures(&pass->from, n, count);
+        if (plan->prepare) {
+            const vkp_tensor made = vkp_tensor_pictures(&prepared, 0, count);
+            VKP_TRY(plan->prepare(program, &run, storage, &made));
+            run.from = made;
+        }
+        const vkp_tensor run_parts = vkp_tensor_pictures(parts, n, count);
+        for (uint32_t i = 0; i < plan->kernel_count; i++)
+            VKP_TRY(dispatch(program, &run, &plan->kernels[i], packed, &run_parts, storage));
     }
     return VKP_OK;
 }
@@ -135,6 +172,7 @@ static bool plan_fits(const vkp_device *device, const vkp_conv_pass *pass, const
     for (uint32_t i = 0; i < plan->kernel_count; i++)
         for (uint32_t axis = 0; axis < 3; axis++)
             if (plan->kernels[i].groups[axis] > l->group_count[axis]) return false;
+    if (plan->prepare && !prepared_pictures(device, pass, plan, storage)) return false;
     if (storage) return vkp_extent(&packed) * sizeof(float) <= l->storage_range;
     return vkp_texels_fit(device, &packed, 4) && readable_pictures(device, &pass->from, false) > 0;
 }
@@ -167,8 +205,7 @@ vkp_status vkp_conv_record(vkp_program *program, const vkp_node *node, bool inpu
     const uint32_t *groups = plan.kernels[0].groups;
     const vkp_shape pieces = {pass.to.shape.n, pass.to.shape.c, groups[0] * groups[1], 4};
     if (moments) VKP_TRY(vkp_tensor_new_packed(program, pieces, "moments of tiles", &parts));
-    for (uint32_t i = 0; i < plan.kernel_count; i++)
-        VKP_TRY(dispatch(program, &pass, &plan.kernels[i], &packed, &parts, storage));
+    VKP_TRY(dispatch_all(program, &pass, &plan, &packed, &parts, storage));
     if (moments) return vkp_norm_merge(program, &parts, vkp_conv_pictures(node), &node->out[VKP_CONV_STATS]);
     return pass.statistics ? vkp_conv_statistics(program, node) : VKP_OK;
 }

@@ -44,9 +44,15 @@ typedef struct vkp_conv_kernel {
     double flop;                       /* for one picture, of the products that are made */
 } vkp_conv_kernel;
 
+/* Adds the dispatches that make `prepared` of pass->from, for as many pictures as both have. */
+typedef vkp_status vkp_conv_prepare(vkp_program *program, const vkp_conv_pass *pass, bool storage,
+                                    const vkp_tensor *prepared);
+
 /* How a pass is computed on a device: the order of its weights and the kernels that run one after another. */
 typedef struct vkp_conv_plan {
     vkp_conv_order order;
+    vkp_conv_prepare *prepare; /* makes what the kernels read in place of `from`; NULL: they read `from` */
+    vkp_shape prepared;        /* of that, packed, for one picture */
     vkp_conv_kernel kernels[2];
     uint32_t kernel_count;
     bool moments; /* its one kernel makes those of its tiles where statistics are wanted */

@@ -1,101 +1,97 @@
-/* Nearest upsampling and a 3x3 'same' convolution, and its gradient by the input, by phases:
- * shaders/conv2d_forward_phases.glsl and conv2d_input_grad_phases.glsl say how. */
+/* Nearest upsampling and a 3x3 'same' convolution, and its gradient by the input, with nine products for a
+ * pixel of the input and a pair of channels: shaders/conv2d_forward_phases.glsl and conv2d_phase_steps.glsl
+ * say which. */
 #include "ops/conv2d_pack.h"
 
-#define MOST_SUMS 128
+/* Products of a turn of forward's loop: a sum takes part in few of them, which makes for long code, and that
+ * has to stay in a processor's instruction cache. */
+#define MOST_PRODUCTS 576
+/* Quadruples of pixels of a tile of the gradient, times channels of a lane. */
+#define GRADIENT_TILE 32u
 
-static uint32_t classes(const vkp_conv_pass *pass) { return pass->upsample == 2 ? 2 : 3; }
-
-/* Summed taps: first class (pixel before, this pixel), middle class (this), last class (this, pixel after).
- * The gradient meets them from the last class of the pixel before to the first class of the pixel after. */
-static void order_taps(vkp_conv_order *order, const vkp_conv_pass *pass)
+/* Along each axis the kernel's first weight, the sum of all, the last. */
+static void order_weights(vkp_conv_order *order, uint32_t lanes, uint32_t channels)
 {
-    static const uint32_t first[] = {0, 1, 0, 0, 2}, last[] = {0, 2, 2, 1, 2};
-    order->first = order->last = 0;
-    order->taps = classes(pass) + 2;
-    for (uint32_t i = 0; i < order->taps; i++) {
-        uint32_t tap = classes(pass) == 2 && i >= 2 ? i + 1 : i;
-        if (pass->input_grad && (i == 0 || i == order->taps - 1)) tap = 4 - tap;
-        order->first |= first[tap] << 4 * i;
-        order->last |= last[tap] << 4 * i;
-    }
-}
-
-static void order_weights(vkp_conv_order *order, const vkp_conv_pass *pass, uint32_t lanes, uint32_t channels)
-{
-    order_taps(order, pass);
-    const uint32_t quads = vkp_groups(order->taps * channels, 4);
     order->channels = channels;
     order->unit = 4;
-    order->row_taps = quads * 4 / channels;
-    order->record = order->taps * quads * 4 * lanes;
+    order->taps = order->row_taps = 3;
+    order->record = 4 * lanes * vkp_groups(9 * channels, 4);
+    order->first = 0x200;
+    order->last = 0x220;
 }
 
-/* Of one kernel: the first and last rows have two rows of taps, those in the middle one. */
-static double rows_cost(const vkp_conv_pass *pass, uint32_t lanes, vkp_conv_tile t, uint32_t tap_rows)
-{
-    const uint32_t taps = classes(pass) + 2, pixels = t.wide * t.high, rows = t.high + tap_rows - 1;
-    const uint32_t fetches = vkp_groups(rows * (t.wide / 4 + 2), lanes) +
-                             tap_rows * vkp_groups(taps * t.channels, 4);
-    return vkp_conv_cost(lanes, tap_rows * taps * pixels * t.channels, rows * (t.wide + 2), fetches,
-                         pixels * classes(pass) * t.channels);
-}
+/* Input channels that forward takes a turn: two, so that a sum is taken up half as often. */
+static uint32_t forward_step(const vkp_conv_pass *pass) { return pass->from.shape.c % 2 ? 1 : 2; }
 
 static double forward_cost(const vkp_conv_pass *pass, uint32_t lanes, vkp_conv_tile t)
 {
-    if (t.wide * t.high * classes(pass) * t.channels > 2 * MOST_SUMS) return 0;
-    return 2 * rows_cost(pass, lanes, t, 2) + (classes(pass) == 2 ? 0 : rows_cost(pass, lanes, t, 1));
+    const uint32_t step = forward_step(pass), pixels = t.wide * t.high, sums = 9 * pixels * t.channels;
+    if (step * sums > MOST_PRODUCTS) return 0;
+    const uint32_t fetches = vkp_groups(step * (t.high + 2) * (t.wide / 4 + 2), lanes) +
+                             step * vkp_groups(9 * t.channels, 4);
+    /* Values spread, their differences along columns, then along rows, each put down for later. */
+    const uint32_t values = (t.high + 2) * (t.wide + 2) + (t.high + 1) * (t.wide + 2) +
+                            (2 * t.high + 1) * (t.wide + 1);
+    const double taken_up = 9.0 * pixels / 2;
+    return vkp_conv_cost(lanes, step * sums, step * (values + taken_up), fetches, sums) / step;
 }
 
 static bool forward_method(uint32_t lanes, const vkp_conv_pass *pass, vkp_conv_plan *plan)
 {
     if (pass->upsample < 2 || pass->kernel != 3) return false;
     const vkp_shape from = pass->from.shape;
-    const uint32_t taps = classes(pass) + 2, blocks_of = pass->to.shape.c;
+    const uint32_t to = pass->to.shape.c;
     const vkp_conv_tile tile = vkp_conv_choose_tile(pass, lanes, from.h, from.w, forward_cost);
-    order_weights(&plan->order, pass, lanes, tile.channels);
-    const uint32_t blocks = vkp_groups(blocks_of, lanes * tile.channels);
-    const double flop = 2.0 * blocks_of * from.h * from.w * from.c * taps;
-    for (uint32_t middle = 0; middle < classes(pass) - 1; middle++)
-        plan->kernels[plan->kernel_count++] = (vkp_conv_kernel){
-            .shader = VKP_SHADER_conv2d_forward_phases,
-            .storage_shader = VKP_SHADER_conv2d_forward_phases_storage,
-            .spec = {tile.channels, tile.wide, tile.high, pass->upsample, middle},
-            .spec_count = 5,
-            .groups = {vkp_groups(from.w, tile.wide), vkp_groups(from.h, tile.high),
-                       middle ? blocks : 2 * blocks},
-            .flop = middle ? flop : 4 * flop};
+    order_weights(&plan->order, lanes, tile.channels);
+    plan->kernels[plan->kernel_count++] = (vkp_conv_kernel){
+        .shader = VKP_SHADER_conv2d_forward_phases,
+        .storage_shader = VKP_SHADER_conv2d_forward_phases_storage,
+        .spec = {tile.channels, tile.wide, tile.high, pass->upsample, forward_step(pass)},
+        .spec_count = 5,
+        .groups = {vkp_groups(from.w, tile.wide), vkp_groups(from.h, tile.high),
+                   vkp_groups(to, lanes * tile.channels)},
+        .flop = 2.0 * to * from.h * from.w * from.c * 9};
     return true;
 }
 
-static double input_grad_cost(const vkp_conv_pass *pass, uint32_t lanes, vkp_conv_tile t)
+/* Makes the factors beside the weights. */
+static vkp_status prepare_steps(vkp_program *program, const vkp_conv_pass *pass, bool storage,
+                                const vkp_tensor *steps)
 {
-    const uint32_t count = classes(pass), taps = count + 2, pixels = t.wide * t.high;
-    if (pixels * t.channels > MOST_SUMS) return 0;
-    const uint32_t across = t.wide * pass->upsample / 4 + 2, rows = t.high * pass->upsample + 2;
-    /* The gradients are large and read but once: every row of a tile is a fresh start for the cache, as
-     * dear as about 100 instructions. */
-    const uint32_t fetches = vkp_groups(rows * across, lanes) + taps * vkp_groups(taps * t.channels, 4);
-    return 100 * rows + vkp_conv_cost(lanes, taps * taps * pixels * t.channels,
-                                      (count * t.high + 2) * (count * t.wide + 2), fetches,
-                                      pixels * t.channels);
+    const vkp_device *device = vkp_program_device(program);
+    const vkp_shape to = pass->to.shape;
+    const uint32_t wide = vkp_pitch(to.w) / 4, channels = pass->from.shape.c;
+    vkp_dispatch d = {
+        .shader = storage ? VKP_SHADER_conv2d_phase_steps : VKP_SHADER_conv2d_phase_steps_texel,
+        .groups = {vkp_groups((uint64_t)channels * to.h * wide, 64), 1, pass->from.shape.n},
+        .spec = {pass->upsample, steps->shape.w / (9 * 4)},
+        .spec_count = 2};
+    vkp_bind_quads(device, &d, steps, VKP_WRITE, false);
+    vkp_bind_quads(device, &d, &pass->from, VKP_READ, !storage);
+    const uint32_t words[] = {channels, to.h, wide, to.w};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) vkp_push(&d, words[i]);
+    return vkp_program_dispatch(program, &d);
 }
 
 static bool input_grad_method(uint32_t lanes, const vkp_conv_pass *pass, vkp_conv_plan *plan)
 {
-    if ((pass->upsample != 2 && pass->upsample != 4) || pass->kernel != 3) return false;
+    if (pass->upsample < 2 || pass->upsample > 4 || pass->kernel != 3) return false;
     const vkp_shape to = pass->to.shape;
-    const vkp_conv_tile tile = vkp_conv_choose_tile(pass, lanes, to.h, to.w, input_grad_cost);
-    order_weights(&plan->order, pass, lanes, tile.channels);
-    const uint32_t taps = plan->order.taps;
+    const uint32_t from = pass->from.shape.c, quads = to.h * vkp_pitch(to.w) / 4;
+    uint32_t channels = 1;
+    while (channels < 4 && lanes * channels < to.c) channels *= 2;
+    const uint32_t tile = quads < GRADIENT_TILE / channels ? quads : GRADIENT_TILE / channels;
+    const uint32_t tiles = vkp_groups(quads, tile);
+    order_weights(&plan->order, lanes, channels);
+    plan->prepare = prepare_steps;
+    plan->prepared = (vkp_shape){1, tiles, from, tile * 9 * 4};
     plan->kernels[plan->kernel_count++] = (vkp_conv_kernel){
         .shader = VKP_SHADER_conv2d_input_grad_phases,
         .storage_shader = VKP_SHADER_conv2d_input_grad_phases_storage,
-        .spec = {tile.channels, tile.wide, tile.high, pass->upsample, pass->add},
-        .spec_count = 5,
-        .groups = {vkp_groups(to.w, tile.wide), vkp_groups(to.h, tile.high),
-                   vkp_groups(to.c, lanes * tile.channels)},
-        .flop = 2.0 * to.c * to.h * to.w * pass->from.shape.c * taps * taps};
+        .spec = {channels, tile, pass->add},
+        .spec_count = 3,
+        .groups = {tiles, 1, vkp_groups(to.c, lanes * channels)},
+        .flop = 2.0 * to.c * to.h * to.w * from * 9};
     return true;
 }
 
