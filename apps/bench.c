@@ -308,7 +308,7 @@ static vkp_status run(const vkp_options *options)
     vkp_arena_destroy(b.device, &b.arena);
     vkp_buffer_destroy(b.device, &b.rgb);
     vkp_model_free(&b.model);
-    vkp_device_close(b.device);
+    vkp_options_close(b.device);
     free(b.valid);
     free(b.psnr);
     return status;
@@ -334,5 +334,6 @@ const vkp_command vkp_command_bench = {
     .options = options,
     .min_arguments = 0,
     .max_arguments = 1,
+    .tune_seconds = 2,
     .run = run,
 };

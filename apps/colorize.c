@@ -139,7 +139,7 @@ static vkp_status run_jobs(const vkp_options *options, colorizing *c, const vkp_
     VKP_TRY(vkp_options_colorizer(options, &device, &c->colorizer));
     const vkp_status status = colorize_jobs(c, jobs);
     vkp_colorizer_destroy(c->colorizer);
-    vkp_device_close(device);
+    vkp_options_close(device);
     return status;
 }
 
@@ -202,5 +202,6 @@ const vkp_command vkp_command_colorize = {
     .needed = needed,
     .min_arguments = 1,
     .max_arguments = SIZE_MAX,
+    .tune_seconds = 0.5,
     .run = run,
 };

@@ -168,7 +168,7 @@ static vkp_status run_on(const vkp_options *options, const vkp_folder *folder)
         status = evaluate_all(&e, folder);
         if (status == VKP_OK) status = print_result(options, &e, device);
         vkp_colorizer_destroy(e.colorizer);
-        vkp_device_close(device);
+        vkp_options_close(device);
     }
     free(e.rows);
     return status;
@@ -200,5 +200,6 @@ const vkp_command vkp_command_eval = {
     .options = options_taken,
     .min_arguments = 1,
     .max_arguments = 1,
+    .tune_seconds = 2,
     .run = run,
 };

@@ -18,7 +18,7 @@ vkp_status vkp_options_colorizer(const vkp_options *options, vkp_device **device
     VKP_TRY(vkp_options_device(options, device));
     const vkp_status status = vkp_colorizer_create(*device, &chosen, colorizer);
     if (status != VKP_OK) {
-        vkp_device_close(*device);
+        vkp_options_close(*device);
         *device = NULL;
         return status;
     }

@@ -14,7 +14,7 @@
     {"flip-average", NULL, "predict for the mirrored picture too and take the mean; takes twice the time"}
 
 /* Opens the device and the model that the options name, and says on standard error which they are. Both are
- * NULL on failure; else vkp_colorizer_destroy and vkp_device_close afterwards. VKP_USAGE for an option's
+ * NULL on failure; else vkp_colorizer_destroy and vkp_options_close afterwards. VKP_USAGE for an option's
  * value, before any device is opened; and as vkp_device_open and vkp_colorizer_create. */
 VKP_MUST_USE vkp_status vkp_options_colorizer(const vkp_options *options, vkp_device **device,
                                               vkp_colorizer **colorizer);

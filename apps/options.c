@@ -8,6 +8,8 @@
 #include "base/file.h"
 #include "ops/variant.h"
 #include "report.h"
+#include "tune/choices.h"
+#include "tune/tuner.h"
 
 typedef struct given {
     const vkp_option *option;
@@ -190,13 +192,36 @@ static vkp_status force_variants(const vkp_options *o)
     return VKP_OK;
 }
 
+static void show_contest(void *user, const vkp_contest_row *row)
+{
+    (void)user;
+    char text[1024];
+    vkp_contest_text(row, text, sizeof text);
+    vkp_report("tuning %s", text);
+}
+
 vkp_status vkp_options_device(const vkp_options *o, vkp_device **device)
 {
+    vkp_tuner *tuner;
     VKP_TRY(force_variants(o));
     VKP_TRY(vkp_device_open(vkp_options_value(o, "device"), device));
     const vkp_device_info *info = &(*device)->info;
     vkp_report("device: %s (%s, %s)", info->name, vkp_device_type_name(info->type), info->driver);
-    return VKP_OK;
+    char *path = vkp_choices_path(*device);
+    const vkp_tuner_options tuning = {.path = path, .progress = show_contest,
+                                      .first_use_seconds = vkp_for_cpu(info) ? 0 : o->command->tune_seconds};
+    const vkp_status status = vkp_tuner_create(*device, &tuning, &tuner);
+    free(path);
+    if (status == VKP_OK) return VKP_OK;
+    vkp_device_close(*device);
+    *device = NULL;
+    return status;
+}
+
+void vkp_options_close(vkp_device *device)
+{
+    if (device) vkp_tuner_destroy(vkp_tuner_of(device));
+    vkp_device_close(device);
 }
 
 /* Prints words from column `indent` on, in lines of less than 100 columns. */

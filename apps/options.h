@@ -24,8 +24,8 @@ typedef struct vkp_option {
     {"device", "N|NAME|cpu", "the Vulkan device: its number in 'vkpix devices', a part of its name, or cpu " \
                              "for a software device; else VKPIX_DEVICE, else the best there is"}
 #define VKP_OPTION_VARIANT                                                                               \
-    {"variant", "OP=NAME", "compute an operation in this way wherever it is possible, as 'conv2d=direct'; may " \
-                           "be given several times, and the names are told for a wrong one"}
+    {"variant", "OP=NAME", "compute an operation in this way wherever it is possible, as 'conv2d=direct'; " \
+                           "may be given several times, and the names are told for a wrong one"}
 #define VKP_OPTION_JSON {"json", NULL, "print one JSON document on standard output, and nothing else"}
 
 typedef struct vkp_options vkp_options;
@@ -38,6 +38,9 @@ typedef struct vkp_command {
     const vkp_option *options; /* the last one has no name */
     const char *const *needed; /* names of options that must be given, NULL after the last; or NULL */
     size_t min_arguments, max_arguments;
+    /* Seconds in all that the first uses of shapes may take for finding the fastest variants, on devices that
+     * are no software: there the order of the variants is the answer unless 'vkpix tune' found another. */
+    double tune_seconds;
     /* Does the work. What it returns becomes the exit status, its text the message. */
     vkp_status (*run)(const vkp_options *options);
 } vkp_command;
@@ -67,10 +70,12 @@ VKP_MUST_USE vkp_status vkp_options_integer(const vkp_options *options, const ch
 VKP_MUST_USE vkp_status vkp_options_real(const vkp_options *options, const char *name, double low,
                                          double high, double *value);
 
-/* Opens the device that --device, VKPIX_DEVICE or the order of preference chooses, and says on standard error
- * which it is; forces what --variant and VKPIX_VARIANT say, the last --variant before the others.
- * vkp_device_close afterwards. USAGE: a variant that does not exist; errors as vkp_device_open. */
+/* Opens the device that --device, VKPIX_DEVICE or the order of preference chooses, with a tuner that keeps
+ * its choices in the user's cache folder, and says on standard error which it is; forces what --variant and
+ * VKPIX_VARIANT say, the last --variant before the others. vkp_options_close afterwards. USAGE: a variant
+ * that does not exist; errors as vkp_device_open. */
 VKP_MUST_USE vkp_status vkp_options_device(const vkp_options *options, vkp_device **device);
+void vkp_options_close(vkp_device *device);
 
 /* Prints a command's --help. */
 void vkp_command_help(const vkp_command *command, FILE *to);

@@ -151,7 +151,7 @@ static vkp_status train_on(const vkp_options *options, const vkp_config *config,
     VKP_TRY(vkp_options_device(options, &device));
     catch_signals();
     const vkp_status status = vkp_train(device, config, train);
-    vkp_device_close(device);
+    vkp_options_close(device);
     if (d.terminal) fprintf(stderr, "\r\033[K");
     if (status == VKP_OK && stop_asked)
         vkp_report("stopped; continue with: vkpix train %s --out %s --resume", train->data, train->out);
@@ -203,5 +203,6 @@ const vkp_command vkp_command_train = {
     .needed = needed,
     .min_arguments = 1,
     .max_arguments = 1,
+    .tune_seconds = 2,
     .run = run,
 };

@@ -40,6 +40,10 @@ static void wrong_usage(void **state)
         {"colorize a.jpg --out b --quality 99999999999999999999", "--quality"},
         {"eval", "too few arguments"},
         {"eval a b", "argument b"},
+        {"tune now", "argument now"},
+        {"tune --budget never", "'never'"},
+        {"tune --preset train99", "train99"},
+        {"tune --preset train01 --size 17", "17"},
         {"bench ops --variant conv2e=direct", "conv2d_input_grad"},
         {"bench ops --variant conv2d_forward=fast", "phases, thin, lanes"},
         {"bench ops --variant conv2d", "direct"},
@@ -54,7 +58,7 @@ static void wrong_usage(void **state)
 static void help_and_version(void **state)
 {
     (void)state;
-    static const char *const commands[] = {"", "devices", "colorize", "eval"};
+    static const char *const commands[] = {"", "devices", "colorize", "eval", "tune"};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         program_expect(program_run("", "%s --help", commands[i]), 0, "");
         assert_int_equal(strncmp(program_output(), "Usage: vkpix ", 13), 0);
@@ -106,6 +110,51 @@ static void self_test(void **state)
     assert_int_equal(close_test_device(&none), 0);
 }
 
+/* A little time is enough for some shapes and not for all; what won is kept, and taken without a trial. */
+static void tune(void **state)
+{
+    (void)state;
+    const char *cache = "XDG_CACHE_HOME=\"$PWD/cache\" VKPIX_CACHE=on";
+    const char *small = "tune --preset train01 --size 32 --batch 2";
+    program_expect(program_run(cache, "%s --budget 8 --json", small), 0, "");
+    cJSON *document = program_json(), *row, *variant;
+    int measured = 0, stored = 0;
+    cJSON_ArrayForEach(row, cJSON_GetObjectItem(document, "rows"))
+    {
+        const char *source = cJSON_GetStringValue(cJSON_GetObjectItem(row, "source"));
+        const char *winner = cJSON_GetStringValue(cJSON_GetObjectItem(row, "winner"));
+        assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(row, "op")), "conv2d");
+        assert_true(source && winner && cJSON_GetObjectItem(row, "direction"));
+        assert_non_null(cJSON_GetObjectItem(row, "shapes"));
+        if (strcmp(source, "measured") != 0) continue;
+        measured++;
+        bool timed = false;
+        cJSON_ArrayForEach(variant, cJSON_GetObjectItem(row, "variants"))
+        {
+            const char *name = cJSON_GetStringValue(cJSON_GetObjectItem(variant, "name"));
+            timed = timed || (strcmp(name, winner) == 0 &&
+                              cJSON_GetNumberValue(cJSON_GetObjectItem(variant, "median_ms")) > 0);
+        }
+        assert_true(timed);
+    }
+    cJSON_Delete(document);
+    assert_true(measured > 0);
+    assert_non_null(strstr(program_errors(), "cache/vkpix/variants-"));
+
+    program_expect(program_run(cache, "%s --budget 0.001 --json", small), 0, "");
+    document = program_json();
+    cJSON_ArrayForEach(row, cJSON_GetObjectItem(document, "rows"))
+        stored += strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(row, "source")), "stored") == 0;
+    cJSON_Delete(document);
+    assert_int_equal(stored, measured);
+
+    program_expect(program_run(cache, "%s --budget 0.001", small), 0, "");
+    assert_non_null(strstr(program_output(), "(stored)"));
+    program_expect(program_run("VKPIX_CACHE=off", "%s --budget 0.001", small), 0, "");
+    assert_null(strstr(program_output(), "(stored)"));
+    assert_non_null(strstr(program_errors(), "nothing is kept"));
+}
+
 static void output_that_cannot_be_written(void **state)
 {
     (void)state;
@@ -143,6 +192,7 @@ int main(void)
         cmocka_unit_test(help_and_version),
         cmocka_unit_test(devices),
         cmocka_unit_test(self_test),
+        cmocka_unit_test(tune),
         cmocka_unit_test(output_that_cannot_be_written),
         cmocka_unit_test(no_device),
     };

@@ -156,7 +156,9 @@ static void the_split_is_remembered(void **state)
     expect(0, NULL, "photos --out whole_val --val photos --no-shuffle " SMALL);
     expect(0, NULL, "photos --out resumed --val photos --no-shuffle --max-steps 2 " SMALL);
     expect(2, "--folds", "photos --out resumed --resume --folds 5");
+    assert_true(vkp_file_exists("resumed/variants.txt"));
     expect(0, NULL, "photos --out resumed --resume");
+    assert_null(strstr(program_errors(), "variants.txt"));
     expect_same("whole_val", "resumed");
     vkp_run_table log;
     assert_int_equal(vkp_run_log_read_epochs("resumed", &log), VKP_OK);
@@ -165,6 +167,9 @@ static void the_split_is_remembered(void **state)
     expect(0, NULL, "photos --out folds --folds 3 --fold 1 --max-steps 2 " SMALL);
     expect(2, "--val", "photos --out folds --resume --val photos");
     expect(2, "--no-shuffle", "photos --out folds --resume --no-shuffle");
+    write_text("folds/variants.txt", "vkpix variants 1\n");
+    expect(0, NULL, "photos --out folds --resume --max-steps 3");
+    assert_non_null(strstr(program_errors(), "variants.txt is missing or not this device's"));
     write_text("folds/split.yml", "folds: 3\nfold: many\n");
     expect(1, "split.yml", "photos --out folds --resume");
 }

@@ -173,18 +173,29 @@ static vkp_status write_down(vkp_step *s, uint32_t batch, uint32_t h, uint32_t w
     return vkp_program_plan(s->program, &s->memory);
 }
 
+vkp_status vkp_step_plan(vkp_device *device, const vkp_config *config, vkp_model *model, uint32_t batch,
+                         uint32_t h, uint32_t w, uint64_t *bytes)
+{
+    const vkp_tensor layout = vkp_tensor_activation(0, (vkp_shape){batch, 3, h, w});
+    const vkp_buffer rgb = {.bytes = vkp_extent(&layout) * sizeof(float)};
+    vkp_step trial = {.device = device, .config = config, .model = model};
+    const vkp_status status = write_down(&trial, batch, h, w, &rgb, false);
+    *bytes = trial.memory;
+    vkp_graph_destroy(trial.graph);
+    vkp_program_destroy(trial.program);
+    vkp_buffer_destroy(device, &trial.exchange.buffer);
+    return status;
+}
+
 /* The largest batch whose plan fits what is free, by planning without allocating; 0: none. */
-static uint32_t batch_that_fits(vkp_step *s, uint32_t batch, uint32_t h, uint32_t w, const vkp_buffer *rgb)
+static uint32_t batch_that_fits(const vkp_step *s, uint32_t batch, uint32_t h, uint32_t w)
 {
     const uint64_t free_bytes = s->device->info.limits.memory_budget - s->device->allocated;
-    while (batch /= 2) {
-        vkp_step trial = {.device = s->device, .config = s->config, .model = s->model};
-        const bool fits = write_down(&trial, batch, h, w, rgb, false) == VKP_OK && trial.memory <= free_bytes;
-        vkp_graph_destroy(trial.graph);
-        vkp_program_destroy(trial.program);
-        vkp_buffer_destroy(s->device, &trial.exchange.buffer);
-        if (fits) return batch;
-    }
+    uint64_t bytes;
+    while (batch /= 2)
+        if (vkp_step_plan(s->device, s->config, s->model, batch, h, w, &bytes) == VKP_OK &&
+            bytes <= free_bytes)
+            return batch;
     return 0;
 }
 
@@ -194,7 +205,7 @@ static vkp_status build(vkp_step *s, uint32_t batch, uint32_t h, uint32_t w, con
     VKP_TRY(write_down(s, batch, h, w, rgb, keep_all));
     const vkp_status status = vkp_program_build(s->program, arena);
     if (status != VKP_DEVICE_MEMORY) return status;
-    const uint32_t fit = batch_that_fits(s, batch, h, w, rgb);
+    const uint32_t fit = batch_that_fits(s, batch, h, w);
     if (!fit)
         return vkp_fail(VKP_DEVICE_MEMORY,
                         "a training step needs %" PRIu64 " MiB for activations and %s has %" PRIu64

@@ -38,6 +38,12 @@ VKP_MUST_USE vkp_status vkp_step_create(vkp_device *device, const vkp_config *co
                                         vkp_arena *arena, bool keep_all, vkp_step **out);
 void vkp_step_destroy(vkp_step *step);
 
+/* Writes such a step down and throws it away: *bytes is the memory of activations that it would need. Nothing
+ * large is allocated, but whoever chooses between variants (ops/variant.h) has been asked about all its
+ * shapes. */
+VKP_MUST_USE vkp_status vkp_step_plan(vkp_device *device, const vkp_config *config, vkp_model *model,
+                                      uint32_t batch, uint32_t h, uint32_t w, uint64_t *bytes);
+
 /* What may differ from picture to picture and step to step. */
 typedef struct vkp_step_inputs {
     const float *blur;     /* batch x 9 weights, or NULL: no blur at all */

@@ -19,6 +19,9 @@
 #include "nn/run_set.h"
 #include "nn/run_split.h"
 #include "nn/validation.h"
+#include "ops/variant.h"
+
+#define VARIANTS "variants.txt"
 
 /* How long the device had nothing to do in the epoch, because decoding or the host was late: from a step's
  * end to the next one's start, and whatever the next batch took beyond the shortest step seen, which is what
@@ -158,7 +161,11 @@ static vkp_status check_same_config(trainer *t)
 static vkp_status start_again(trainer *t)
 {
     VKP_TRY(check_same_config(t));
-    char *path;
+    char *path, variants[4096];
+    VKP_TRY(run_path(t, VARIANTS, variants));
+    if (!vkp_variant_load(t->device, variants))
+        message(t, "%s is missing or not this device's and version's: bits may differ from here on",
+                variants);
     VKP_TRY(vkp_checkpoint_newest(t->options->out, warn, (void *)t->options, &path, &t->state));
     vkp_status status = vkp_model_create(t->device, &t->config, t->config.seed, &t->model);
     if (status == VKP_OK) status = vkp_checkpoint_load(path, &t->state, &t->model);
@@ -169,6 +176,14 @@ static vkp_status start_again(trainer *t)
     VKP_TRY(status);
     t->seconds_before = t->state.seconds;
     return vkp_run_log_open(t->options->out, t->state.epoch, (int64_t)t->state.step - 1, &t->log);
+}
+
+/* Which variants the programs written so far are made of: a resumed run is to take the same. */
+static vkp_status keep_variants(const trainer *t)
+{
+    char path[4096];
+    VKP_TRY(run_path(t, VARIANTS, path));
+    return vkp_variant_save(t->device, path);
 }
 
 static vkp_status make_step(trainer *t, uint32_t count, vkp_step **out)
@@ -187,9 +202,11 @@ static vkp_status step_for(trainer *t, uint32_t count, vkp_step **out)
         t->rest = NULL;
         t->rest_count = count;
     }
-    if (!*place) VKP_TRY(make_step(t, count, place));
     *out = *place;
-    return VKP_OK;
+    if (*place) return VKP_OK;
+    VKP_TRY(make_step(t, count, place));
+    *out = *place;
+    return keep_variants(t);
 }
 
 static vkp_status open_feeds(trainer *t)

@@ -61,7 +61,8 @@ static const vkp_variant *find(const vkp_variants *variants, const item *i)
 }
 
 /* The first item about this list that it has wins, where it fits. */
-static const vkp_variant *by_force(const vkp_device *device, const vkp_node *node, const vkp_variants *variants)
+static const vkp_variant *by_force(const vkp_device *device, const vkp_node *node,
+                                   const vkp_variants *variants)
 {
     const char *list = getenv("VKPIX_VARIANT");
     for (item i; next_item(&list, &i);) {
@@ -93,6 +94,16 @@ vkp_status vkp_variant_choose(vkp_device *device, const vkp_node *node, const vk
     if (*chosen) return VKP_OK;
     return vkp_fail(VKP_INTERNAL, "no variant of %s fits (a mistake in vkpix; please report it)",
                     variants->name);
+}
+
+vkp_status vkp_variant_save(vkp_device *device, const char *path)
+{
+    return device->chooser ? device->chooser->save(device->chooser, path) : VKP_OK;
+}
+
+bool vkp_variant_load(vkp_device *device, const char *path)
+{
+    return !device->chooser || device->chooser->load(device->chooser, path);
 }
 
 vkp_status vkp_variant_record(vkp_program *p, const vkp_node *node, const vkp_variants *variants)
@@ -139,8 +150,10 @@ static vkp_status check_item(const item *i)
         }
     if (found) return VKP_OK;
     if (!names.length)
-        return vkp_fail(VKP_USAGE, "cannot choose a variant of '%.*s' (nothing with variants is called so; there "
-                        "are %s)", (int)i->op_length, i->op, lists.text);
+        return vkp_fail(VKP_USAGE,
+                        "cannot choose a variant of '%.*s' (nothing with variants is called so; there "
+                        "are %s)",
+                        (int)i->op_length, i->op, lists.text);
     return vkp_fail(VKP_USAGE, "%.*s has no variant '%.*s' (op=name is needed; its variants are %s)",
                     (int)i->op_length, i->op, (int)i->name_length, i->name ? i->name : "", names.text);
 }

@@ -27,14 +27,19 @@ struct vkp_variant {
 
 /* A row of a list: a variant with the functions `function` and `function`_fits, and the plain form. Rows with
  * more to say are written out: {.name = "...", ...}. */
-#define VKP_VARIANT(label, kind, function)                                                       \
-    {.name = label, .meant_for = kind, .fits = function##_fits, .record = function}
-#define VKP_PLAIN(label, function) {.name = label, .fits = vkp_fits_always, .record = function}
+#define VKP_VARIANT(label, kind, function) \
+    { \
+        .name = label, .meant_for = kind, .fits = function##_fits, .record = function \
+    }
+#define VKP_PLAIN(label, function) \
+    { \
+        .name = label, .fits = vkp_fits_always, .record = function \
+    }
 bool vkp_fits_always(const vkp_device *device, const vkp_node *node);
 
 /* The list of one direction. Backward has one for each gradient. */
 struct vkp_variants {
-    const char *name;     /* "conv2d_forward" */
+    const char *name; /* "conv2d_forward" */
     vkp_direction direction;
     uint32_t gradient_of; /* backward: the input whose gradient it makes */
     const vkp_variant *list;
@@ -66,6 +71,10 @@ const vkp_variant *vkp_variant_by_order(const vkp_device *device, const vkp_node
                                         const vkp_variants *variants);
 /* The variant of that name, or NULL. */
 const vkp_variant *vkp_variant_named(const vkp_variants *variants, const char *name);
+
+/* What a chooser's save and load do; a device without one has nothing to save (OK) or load (true). */
+VKP_MUST_USE vkp_status vkp_variant_save(vkp_device *device, const char *path);
+bool vkp_variant_load(vkp_device *device, const char *path);
 
 /* Chooses and records. */
 VKP_MUST_USE vkp_status vkp_variant_record(vkp_program *program, const vkp_node *node,

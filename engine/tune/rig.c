@@ -89,7 +89,8 @@ static vkp_status add_input(vkp_rig *r, vkp_node *node, const vkp_case *c, uint3
     return status;
 }
 
-vkp_status vkp_rig_node(vkp_rig *r, const vkp_case *c, vkp_direction direction, uint32_t outputs, vkp_node *node)
+vkp_status vkp_rig_node(vkp_rig *r, const vkp_case *c, vkp_direction direction, uint32_t outputs,
+                        vkp_node *node)
 {
     VKP_TRY(vkp_rig_layout(c, direction, outputs, node));
     for (uint32_t i = 0; i < VKP_MAX_IN; i++)
@@ -111,8 +112,8 @@ static vkp_status add_buffers(const vkp_rig *r, vkp_program *program)
         uint32_t id;
         VKP_TRY(vkp_program_external(program, &r->buffers[i], 0, r->buffers[i].bytes, "rig", &id));
         if (id != i + 1)
-            return vkp_fail(VKP_INTERNAL, "a program counts its buffers from %u (a mistake in vkpix; report it)",
-                            id - i);
+            return vkp_fail(VKP_INTERNAL,
+                            "a program counts its buffers from %u (a mistake in vkpix; report it)", id - i);
     }
     return VKP_OK;
 }

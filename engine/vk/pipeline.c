@@ -41,7 +41,7 @@ static cache_header header_for(const vkp_device *d, const void *data, size_t byt
     return h;
 }
 
-static char *cache_path(const vkp_device *d)
+char *vkp_cache_path(const vkp_device *d, const char *name, const char *suffix)
 {
     const char *off = getenv("VKPIX_CACHE");
     const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
@@ -50,9 +50,9 @@ static char *cache_path(const vkp_device *d)
     char path[4096];
     const int n = base && *base ? snprintf(path, sizeof path, "%s/vkpix", base)
                                 : snprintf(path, sizeof path, "%s/.cache/vkpix", home);
-    if (n < 0 || (size_t)n + 64 > sizeof path || vkp_folder_make(path) != VKP_OK) return NULL;
-    snprintf(path + n, sizeof path - (size_t)n, "/pipelines-%08x-%08x-%08x.bin", d->info.vendor_id,
-             d->info.device_id, d->info.driver_version);
+    if (n < 0 || (size_t)n + 128 > sizeof path || vkp_folder_make(path) != VKP_OK) return NULL;
+    snprintf(path + n, sizeof path - (size_t)n, "/%s-%08x-%08x-%08x.%s", name, d->info.vendor_id,
+             d->info.device_id, d->info.driver_version, suffix);
     char *copy = malloc(strlen(path) + 1);
     return copy ? strcpy(copy, path) : NULL;
 }
@@ -85,7 +85,7 @@ vkp_status vkp_pipeline_cache_open(vkp_device *d)
         return vkp_fail(VKP_MEMORY,
                         "no memory for the pipeline cache (host memory ran out; close other programs)");
     d->pipelines = c;
-    c->path = cache_path(d);
+    c->path = vkp_cache_path(d, "pipelines", "bin");
     size_t bytes = 0;
     void *data = read_cache(d, c->path, &bytes);
     const VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,

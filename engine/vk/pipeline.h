@@ -46,6 +46,11 @@ void vkp_pipelines_drop(vkp_device *device);
 /* The pipeline that was made as the index-th of this device, or NULL beyond the last: for reports. */
 const vkp_pipeline *vkp_pipeline_at(const vkp_device *device, size_t index);
 
+/* The path of a file about this device and driver in the user's cache folder, which is made:
+ * FOLDER/NAME-VENDOR-DEVICE-DRIVER.SUFFIX, malloc'd (the caller frees it). NULL where there is no such folder or
+ * VKPIX_CACHE=off. */
+char *vkp_cache_path(const vkp_device *device, const char *name, const char *suffix);
+
 /* Called by vkp_device_open and vkp_device_close alone. */
 VKP_MUST_USE vkp_status vkp_pipeline_cache_open(vkp_device *device);
 void vkp_pipeline_cache_close(vkp_device *device);
