@@ -52,7 +52,9 @@ void clear_sums()
 // The h-th value of each word's two.
 vec4 values_of(uvec4 q, uint h)
 {
-    return vec4(unpackHalf2x16(q.x)[h], unpackHalf2x16(q.y)[h], unpackHalf2x16(q.z)[h], unpackHalf2x16(q.w)[h]);
+    const vec4 xy = vec4(unpackHalf2x16(q.x), unpackHalf2x16(q.y));
+    const vec4 zw = vec4(unpackHalf2x16(q.z), unpackHalf2x16(q.w));
+    return vec4(xy[h], xy[2 + h], zw[h], zw[2 + h]);
 }
 #else
 vec4 values_of(vec4 q, uint h) { return q; }

@@ -36,7 +36,8 @@ float weight_at(uint depth, uint row)
     const int low_y = low_of(y_axis, tap / taps_x), low_x = low_of(x_axis, tap % taps_x);
     float sum = 0.0;
     for (int y = max(low_y, 0); y < min(low_y + LOW_COUNT, KERNEL); y++)
-        for (int x = max(low_x, 0); x < min(low_x + LOW_COUNT, KERNEL); x++) sum += w[start + uint(y * KERNEL + x)];
+        for (int x = max(low_x, 0); x < min(low_x + LOW_COUNT, KERNEL); x++)
+            sum += w[start + uint(y * KERNEL + x)];
     return sum;
 }
 
@@ -51,5 +52,5 @@ void main()
         word = packHalf2x16(vec2(weight_at(2 * line, row), weight_at(2 * line + 1, row)));
     else
         word = floatBitsToUint(weight_at(line, row));
-    packed[p.packed_at.offset + gl_WorkGroupID.z * p.packed_at.stride_n + line * p.packed_at.pitch + row] = word;
+    packed[at(p.packed_at, gl_WorkGroupID.z, 0, line, row)] = word;
 }

@@ -26,7 +26,7 @@ layout(push_constant) uniform Push {
 
 // What an invocation fetches: quads of the weights; of the input the columns fetched_column(j), and of
 // those every LINE_STEP-th line.
-const uint A_QUADS = ROWS / 4 * LINES, A_EACH = PARTS(A_QUADS, INVOCATIONS);
+const uint A_WIDE = ROWS / 4, A_QUADS = A_WIDE * LINES, A_EACH = PARTS(A_QUADS, INVOCATIONS);
 const uint FETCH_COLUMNS = PARTS(COLUMNS, INVOCATIONS), LINE_STEP = PARTS(INVOCATIONS, COLUMNS);
 const uint FETCH_LINES = PARTS(LINES, LINE_STEP);
 QUAD a_next[A_EACH];
@@ -55,7 +55,8 @@ float value_at(uint j, uint tile, uint depth)
         tx = tap % taps_x;
     }
     const int y = from_y[j] + int(ty), x = from_x[j] + int(tx);
-    if (channel >= p.from_channels || uint(y) >= uint(p.from_height) || uint(x) >= uint(p.from_width)) return 0.0;
+    const bool inside = uint(y) < uint(p.from_height) && uint(x) < uint(p.from_width);
+    if (!inside || channel >= p.from_channels) return 0.0;
     return from[from_place[j] + channel * p.from_at.plane + uint(y) * p.from_at.pitch + uint(x)];
 }
 
@@ -63,17 +64,18 @@ void fetch(uint tile)
 {
     const uint lane = gl_LocalInvocationID.x;
     [[unroll]] for (uint i = 0; i < A_EACH; i++) {
-        const uint at = lane + i * INVOCATIONS;
-        if (at < A_QUADS)
-            a_next[i] = weights[a_place + (tile * LINES + at / (ROWS / 4)) * p.weights_at.pitch + at % (ROWS / 4)];
+        const uint quad = lane + i * INVOCATIONS;
+        const uint line = tile * LINES + quad / A_WIDE;
+        if (quad < A_QUADS) a_next[i] = weights[a_place + line * p.weights_at.pitch + quad % A_WIDE];
     }
     [[unroll]] for (uint j = 0; j < FETCH_COLUMNS; j++)
         [[unroll]] for (uint i = 0; i < FETCH_LINES; i++) {
             const uint depth = (lane / COLUMNS + i * LINE_STEP) * VALUES;
+            const float value = value_at(j, tile, depth);
 #ifdef HALF
-            b_next[j * FETCH_LINES + i] = packHalf2x16(vec2(value_at(j, tile, depth), value_at(j, tile, depth + 1)));
+            b_next[j * FETCH_LINES + i] = packHalf2x16(vec2(value, value_at(j, tile, depth + 1)));
 #else
-            b_next[j * FETCH_LINES + i] = value_at(j, tile, depth);
+            b_next[j * FETCH_LINES + i] = value;
 #endif
         }
     if (!DEEP || ++tap_x < taps_x) return;
@@ -87,8 +89,8 @@ void put_down(uint side)
 {
     const uint lane = gl_LocalInvocationID.x;
     [[unroll]] for (uint i = 0; i < A_EACH; i++) {
-        const uint at = lane + i * INVOCATIONS;
-        if (at < A_QUADS) A_TILE(side, at / (ROWS / 4), at % (ROWS / 4)) = a_next[i];
+        const uint quad = lane + i * INVOCATIONS;
+        if (quad < A_QUADS) A_TILE(side, quad / A_WIDE, quad % A_WIDE) = a_next[i];
     }
     [[unroll]] for (uint j = 0; j < FETCH_COLUMNS; j++)
         [[unroll]] for (uint i = 0; i < FETCH_LINES; i++) {
@@ -158,8 +160,10 @@ void main()
             const Block block = block_at(first_column + column_of(q));
             if (block.n >= p.pictures) continue;
             [[unroll]] for (uint k = 0; k < 4; k++)
-                if (row + k < p.to_channels)
-                    put(row + k, block, y_class, x_class, activate(sums[(i + k) * COLUMN_QUADS + q] + bias[k]));
+                if (row + k < p.to_channels) {
+                    const vec4 v = activate(sums[(i + k) * COLUMN_QUADS + q] + bias[k]);
+                    put(row + k, block, y_class, x_class, v);
+                }
         }
     }
 }

@@ -1,6 +1,6 @@
 // The gradient of a convolution by its weights as a matrix product: rows are channels of `plain`, columns are
-// channels and taps of `gathered`, the depth is the pixels (n,y,x) of `plain`, the padding of its rows too, which
-// is zero. A workgroup along the third axis does one part of the depth; see engine/ops/conv2d_gemm.h.
+// channels and taps of `gathered`, the depth is the pixels (n,y,x) of `plain` and the padding of its rows,
+// which is zero. A workgroup along the third axis does one part of the depth; see engine/ops/conv2d_gemm.h.
 #include "conv2d_gemm.glsl"
 layout(constant_id = 6) const uint STEP = 1; // rows of `gathered` from row to row of `plain`
 layout(std430, binding = 0) writeonly buffer Parts { float part[]; }; // [part][row][column]
@@ -35,8 +35,9 @@ float plain_at_row(uint row, uint h)
 float gathered_at_column(uint j, uint h)
 {
     const int y = int(pixel_y * STEP) + column_y[j], x = int((pixel_x + h) * STEP) + column_x[j];
-    if (pixel >= pixel_end || uint(y) >= uint(p.gathered_height) || uint(x) >= uint(p.gathered_width)) return 0.0;
-    return gathered[column_place[j] + pixel_n * p.gathered_at.stride_n + uint(y) * p.gathered_at.pitch + uint(x)];
+    const bool inside = uint(y) < uint(p.gathered_height) && uint(x) < uint(p.gathered_width);
+    if (!inside || pixel >= pixel_end) return 0.0;
+    return gathered[column_place[j] + at(p.gathered_at, pixel_n, 0, uint(y), uint(x))];
 }
 
 void fetch(uint tile)
@@ -94,7 +95,7 @@ void main()
     pixel_n = pixel / p.wide / p.high;
     [[unroll]] for (uint j = 0; j < B_EACH; j++) {
         const uint column = first_column + first + j * ROW_STEP, tap = column % (p.taps * p.taps);
-        column_place[j] = p.gathered_at.offset + column / (p.taps * p.taps) * p.gathered_at.plane;
+        column_place[j] = column / (p.taps * p.taps) * p.gathered_at.plane;
         // Columns beyond the last are outside for every pixel.
         column_y[j] = column < p.columns ? int(tap / p.taps) + p.first_tap : -0x10000000;
         column_x[j] = int(tap % p.taps) + p.first_tap;
@@ -108,7 +109,8 @@ void main()
         [[unroll]] for (uint q = 0; q < COLUMN_QUADS; q++)
             [[unroll]] for (uint k = 0; k < 4; k++) {
                 const uint column = first_column + column_of(q) + k;
-                if (column < p.columns) part[part_start + row * p.columns + column] = sums[i * COLUMN_QUADS + q][k];
+                if (column < p.columns)
+                    part[part_start + row * p.columns + column] = sums[i * COLUMN_QUADS + q][k];
             }
     }
 }

@@ -1,5 +1,5 @@
-/* The convolution's shape for GPUs: which tile a product gets, on made-up devices, and every tile on the device
- * at hand against the plain shader. tests/test_ops.c checks the variants against the reference. */
+/* The convolution's shape for GPUs: which tile a product gets, on made-up devices, and every tile on the
+ * device at hand against the plain shader. tests/test_ops.c checks the variants against the reference. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,14 +7,15 @@
 #include "device_fixture.h"
 #include "ops/conv2d_gemm.h"
 
-static const vkp_limits smallest = {.group_invocations = 128, .group_size = {128, 128, 64}, .shared_bytes = 16384,
-                                    .at_once = 8192};
-static const vkp_limits discrete = {.group_invocations = 1024, .group_size = {1024, 1024, 64},
-                                    .shared_bytes = 49152, .at_once = 65536};
+static const vkp_limits smallest = {
+    .group_invocations = 128, .group_size = {128, 128, 64}, .shared_bytes = 16384, .at_once = 8192};
+static const vkp_limits discrete = {
+    .group_invocations = 1024, .group_size = {1024, 1024, 64}, .shared_bytes = 49152, .at_once = 65536};
 
 static vkp_gemm_shape shape_of(uint32_t rows, uint64_t columns, uint32_t depth, uint32_t most_parts)
 {
-    return (vkp_gemm_shape){.rows = rows, .columns = columns, .depth = depth, .classes = 1, .most_parts = most_parts};
+    return (vkp_gemm_shape){
+        .rows = rows, .columns = columns, .depth = depth, .classes = 1, .most_parts = most_parts};
 }
 
 static double groups_of(const vkp_gemm_tile *t, const vkp_gemm_shape *s)
@@ -30,7 +31,8 @@ static void tiles_keep_limits_and_cover_the_depth(void **state)
     const uint32_t sizes[] = {1, 2, 3, 17, 64, 129, 1000, 60000};
     const uint32_t depths[] = {0, 1, 9, 127, 4097, 1638400};
     for (uint32_t i = 0; i < 2 * 8 * 8 * 6 * 2 * 2; i++) {
-        vkp_gemm_shape s = shape_of(sizes[i / 2 % 8], sizes[i / 16 % 8], depths[i / 128 % 6], i / 768 % 2 ? 40 : 1);
+        vkp_gemm_shape s =
+            shape_of(sizes[i / 2 % 8], sizes[i / 16 % 8], depths[i / 128 % 6], i / 768 % 2 ? 40 : 1);
         s.half = i / 1536;
         const vkp_gemm_tile t = vkp_conv_gemm_tile(limits[i % 2], &s);
         assert_true(vkp_gemm_tile_allowed(limits[i % 2], &t, s.half));
@@ -108,12 +110,17 @@ static void run(problem *p, recorder *const ways[3], float *results[3])
     assert_ok(vkp_program_create(test_device, &program));
     for (uint32_t i = 0; i < TENSORS; i++) {
         t[i] = p->tensors[i];
-        assert_ok(vkp_program_external(program, &p->buffers[i], 0, p->buffers[i].bytes, "values", &t[i].buffer));
+        assert_ok(
+            vkp_program_external(program, &p->buffers[i], 0, p->buffers[i].bytes, "values", &t[i].buffer));
         if (i >= Y) memset(p->buffers[i].mapped, 0x7f, p->buffers[i].bytes);
     }
-    const vkp_node node = {.op = &vkp_op_conv2d,
-                           .attr = {.kernel = t[WEIGHT].shape.h, .stride = 1, .padding = t[WEIGHT].shape.h / 2},
-                           .in = {t[X], t[WEIGHT], t[BIAS]}, .out = {t[Y]}, .d_out = {t[DY]}, .d_in = {t[DX], t[DW]}};
+    const vkp_node node = {
+        .op = &vkp_op_conv2d,
+        .attr = {.kernel = t[WEIGHT].shape.h, .stride = 1, .padding = t[WEIGHT].shape.h / 2},
+        .in = {t[X], t[WEIGHT], t[BIAS]},
+        .out = {t[Y]},
+        .d_out = {t[DY]},
+        .d_in = {t[DX], t[DW]}};
     for (uint32_t i = 0; i < 3; i++) assert_ok(ways[i](program, &node));
     assert_ok(vkp_program_build(program, &arena));
     assert_ok(vkp_program_run(program, 0, 1));
@@ -130,7 +137,8 @@ static void run(problem *p, recorder *const ways[3], float *results[3])
 /* The normalized root mean square error that 16-bit rounding of both factors of every product allows. */
 #define HALF_TOLERANCE 0x1p-10
 
-static void compare_all(vkp_shape x, vkp_shape weight)
+/* The plain shaders against these, on a device that pretends to have `limits`. */
+static void compare_all(vkp_shape x, vkp_shape weight, const vkp_limits *limits)
 {
     static recorder *const direct[] = {vkp_conv2d_direct_forward, vkp_conv2d_direct_input_grad,
                                        vkp_conv2d_direct_weight_grad};
@@ -142,17 +150,20 @@ static void compare_all(vkp_shape x, vkp_shape weight)
     float *want[3], *got[3];
     make(&p, x, weight);
     run(&p, direct, want);
+    const vkp_limits own = test_device->info.limits;
+    test_device->info.limits = *limits;
     /* Tiles of 16 bits differ in what a word of them holds: a few of their sizes will do. */
     for (uint32_t bits = 32; bits >= (weight.n < 32 ? 16 : 32); bits -= 16) {
         run(&p, bits == 32 ? gemm : half, got);
         for (uint32_t i = 0; i < 3; i++) {
             const double error = dense_compare(got[i], want[i], vkp_extent(&p.tensors[Y + i]), 0).mean;
             if (!(error < (bits == 32 ? 2e-6 : HALF_TOLERANCE)))
-                fail_msg("direction %u, %u to %u channels, %u x %u, %u bits: error %g", i, x.c, weight.n, x.h, x.w,
-                         bits, error);
+                fail_msg("direction %u, %u to %u channels, %u x %u, %u bits: error %g", i, x.c, weight.n, x.h,
+                         x.w, bits, error);
             free(got[i]);
         }
     }
+    test_device->info.limits = own;
     for (uint32_t i = 0; i < 3; i++) free(want[i]);
     for (uint32_t i = 0; i < TENSORS; i++) vkp_buffer_destroy(test_device, &p.buffers[i]);
 }
@@ -167,27 +178,42 @@ static bool ran(vkp_shader shader, const vkp_gemm_tile *t)
     return false;
 }
 
-/* The device is made to look as if it were small, and a convolution to fill each tile but for a few results. */
+/* The device is made to look as if it were small, and a convolution to fill each tile but for a few results.
+ */
 static void every_tile_computes(void **state)
 {
     (void)state;
     static const vkp_shader shaders[] = {VKP_SHADER_conv2d_gemm_pixels, VKP_SHADER_conv2d_gemm_weight_grad};
-    vkp_limits *l = &test_device->info.limits;
-    const vkp_limits own = *l;
     for (size_t i = 0; i < vkp_gemm_tile_count; i++) {
         const vkp_gemm_tile *t = &vkp_gemm_tiles[i];
-        if (!vkp_gemm_tile_allowed(&own, t, false)) continue;
-        l->at_once = 1;
-        l->group_invocations = t->invocations;
+        vkp_limits small = test_device->info.limits;
+        if (!vkp_gemm_tile_allowed(&small, t, false)) continue;
+        small.at_once = 1;
+        small.group_invocations = t->invocations;
         const uint32_t pixels = t->columns, w = pixels > 64 ? 15 : 7, h = pixels == 32 ? 4 : 8;
         const vkp_shape x = {pixels / h / vkp_pitch(w), pixels / 9, h, w};
-        compare_all(x, (vkp_shape){t->rows - 1, x.c, 3, 3});
-        *l = own;
+        compare_all(x, (vkp_shape){t->rows - 1, x.c, 3, 3}, &small);
         for (size_t k = 0; k < 2; k++)
             if (!ran(shaders[k], t))
-                fail_msg("%s did not get the tile %u x %u of %u invocations", vkp_shader_table[shaders[k]].name,
-                         t->rows, t->columns, t->invocations);
+                fail_msg("%s did not get the tile %u x %u of %u invocations",
+                         vkp_shader_table[shaders[k]].name, t->rows, t->columns, t->invocations);
     }
+}
+
+/* Two of three pictures to a binding, so that parts of the last dispatch's depth are empty; more tiles than
+ * the grid's first axis holds, so that it goes on along the second. */
+static void dispatches_are_cut(void **state)
+{
+    (void)state;
+    const vkp_shape x = {3, 6, 12, 20}, weight = {5, 6, 3, 3};
+    vkp_limits cut = test_device->info.limits;
+    cut.storage_range = (2 * 6 * 12 * 20 + 100) * sizeof(float);
+    cut.at_once = 65536;
+    compare_all(x, weight, &cut);
+    vkp_limits narrow = test_device->info.limits;
+    narrow.group_count[0] = 2;
+    narrow.at_once = 65536;
+    compare_all(x, weight, &narrow);
 }
 
 int main(void)
@@ -196,6 +222,7 @@ int main(void)
         cmocka_unit_test(tiles_keep_limits_and_cover_the_depth),
         cmocka_unit_test(devices_are_filled),
         cmocka_unit_test(every_tile_computes),
+        cmocka_unit_test(dispatches_are_cut),
     };
     return cmocka_run_group_tests(tests, open_test_device, close_test_device);
 }

@@ -35,8 +35,9 @@ vkp_status vkp_conv_statistics(vkp_program *p, const vkp_node *node)
 }
 
 /* Both factors of a product are rounded to 11 bits. */
-#define VKP_CONV_F16(label, function)                                                                    \
-    {.name = label, .meant_for = vkp_for_gpu, .fits = function##_fits, .record = function, .tolerance = 0x1p-10}
+#define VKP_CONV_F16(label, function)                                                                 \
+    {.name = label, .meant_for = vkp_for_gpu, .fits = function##_fits, .record = function,            \
+     .tolerance = 0x1p-10}
 static const vkp_variant forward_variants[] = {
     VKP_CONV_F16("gemm_f16", vkp_conv2d_gemm_f16_forward),
     VKP_VARIANT("gemm", vkp_for_gpu, vkp_conv2d_gemm_forward),
@@ -183,6 +184,10 @@ static const vkp_case cases[] = {
     {.in = CONV(1, 2, 9, 7, 3, 5), .attr = {.kernel = 5, .stride = 2, .padding = 2}},
     {.in = CONV(1, 2, 9, 7, 3, 3), .attr = {.kernel = 3, .stride = 1, .padding = 0}},
     {.in = CONV(1, 2, 5, 6, 3, 2), .attr = {.kernel = 2, .stride = 3, .padding = 1}},
+    /* A tile of a matrix product in full, and one more of everything. */
+    {.in = CONV(1, 8, 8, 16, 64, 3), .attr = SAME(3)},
+    {.in = CONV(1, 9, 3, 43, 65, 3), .attr = SAME(3)},
+    {.in = CONV(2, 10, 9, 14, 33, 3), .attr = {.kernel = 3, .stride = 2, .padding = 1}},
     {.in = CONV(1, 1, 1, 1, 1, 3), .attr = UP(2)},
     {.in = CONV(1, 1, 1, 1, 1, 3), .attr = UP(4)},
     {.in = CONV(2, 3, 5, 7, 4, 3), .attr = UP(2)},

@@ -1,4 +1,4 @@
-/* Forward and the gradient by the input as matrix products: conv2d_gemm.h, shaders/conv2d_gemm_pixels.glsl. */
+/* Forward and the gradient by the input as matrix products: conv2d_gemm.h, conv2d_gemm_pixels.glsl. */
 #include "ops/conv2d_gemm.h"
 
 #include "ops/activation.h"
@@ -14,8 +14,8 @@ typedef struct axis_class {
     int32_t low;          /* the first tap's first row of the kernel */
 } axis_class;
 
-/* A direction: `to` from `from`. Tap t of a class takes the kernel's rows from low + t * low_step on, low_count
- * of them, those outside the kernel left out. */
+/* A direction: `to` from `from`. Tap t of a class takes the kernel's rows from low + t * low_step on,
+ * low_count of them, those outside the kernel left out. */
 typedef struct pass {
     vkp_tensor to, from, weight, bias;
     uint32_t to_stride, from_stride; /* of the weight, from channel to channel */
@@ -47,14 +47,18 @@ static void describe_forward(pass *p, const vkp_attr *a, int32_t up)
     p->low_step = up;
     p->low_count = (uint32_t)up;
     for (int32_t y = 0; y < up; y++) {
-        const int32_t first = floor_divided(y - padding, up), last = floor_divided(y - padding + kernel - 1, up);
+        const int32_t first = floor_divided(y - padding, up),
+                      last = floor_divided(y - padding + kernel - 1, up);
         axis_class *before = p->class_count ? &p->classes[p->class_count - 1] : NULL;
         /* Where a pixel sees one row alone, it sees the whole kernel in it, as its neighbour may. */
         if (before && first == last && before->taps == 1 && before->from == first)
             before->last = (uint32_t)y;
         else
-            add_class(p, (axis_class){.taps = (uint32_t)(last - first + 1), .from = first, .first = (uint32_t)y,
-                                      .last = (uint32_t)y, .low = first * up - y + padding});
+            add_class(p, (axis_class){.taps = (uint32_t)(last - first + 1),
+                                      .from = first,
+                                      .first = (uint32_t)y,
+                                      .last = (uint32_t)y,
+                                      .low = first * up - y + padding});
     }
 }
 
@@ -82,11 +86,15 @@ static bool describe(const vkp_node *node, bool input_grad, pass *p)
 {
     const vkp_attr *a = &node->attr;
     const uint32_t up = vkp_conv_upsample(node), taps = a->kernel * a->kernel;
-    if ((a->stride > 1 && up > 1) || a->stride > MOST_CLASSES || up > MOST_CLASSES || a->kernel > MOST_KERNEL ||
-        a->padding > MOST_KERNEL)
+    if ((a->stride > 1 && up > 1) || a->stride > MOST_CLASSES || up > MOST_CLASSES ||
+        a->kernel > MOST_KERNEL || a->padding > MOST_KERNEL)
         return false;
-    *p = (pass){.to = node->out[VKP_CONV_Y], .from = node->in[VKP_CONV_X], .weight = node->in[VKP_CONV_WEIGHT],
-                .bias = node->in[VKP_CONV_BIAS], .activation = *a, .kernel = a->kernel};
+    *p = (pass){.to = node->out[VKP_CONV_Y],
+                .from = node->in[VKP_CONV_X],
+                .weight = node->in[VKP_CONV_WEIGHT],
+                .bias = node->in[VKP_CONV_BIAS],
+                .activation = *a,
+                .kernel = a->kernel};
     p->to_stride = p->from.shape.c * taps;
     p->from_stride = taps;
     if (!input_grad) {
@@ -110,13 +118,12 @@ static uint32_t blocks_wide(const pass *p) { return vkp_pitch(vkp_groups(p->to.p
 
 static vkp_gemm_tile choose(const vkp_device *device, const pass *p, bool half)
 {
-    const vkp_gemm_shape shape = {
-        .rows = p->to.shape.c,
-        .columns = (uint64_t)p->to.shape.n * blocks_high(p) * blocks_wide(p),
-        .depth = p->from.shape.c * p->most_taps * p->most_taps,
-        .classes = p->class_count * p->class_count,
-        .most_parts = 1,
-        .half = half};
+    const vkp_gemm_shape shape = {.rows = p->to.shape.c,
+                                  .columns = (uint64_t)p->to.shape.n * blocks_high(p) * blocks_wide(p),
+                                  .depth = p->from.shape.c * p->most_taps * p->most_taps,
+                                  .classes = p->class_count * p->class_count,
+                                  .most_parts = 1,
+                                  .half = half};
     return vkp_conv_gemm_tile(&device->info.limits, &shape);
 }
 
@@ -125,20 +132,29 @@ static vkp_shape packed_shape(const pass *p, const vkp_gemm_tile *t, bool half)
 {
     const uint32_t channels = p->from.shape.c, taps = p->most_taps * p->most_taps;
     const bool deep = vkp_gemm_deep(channels, t->depth);
-    const uint32_t deepest = deep ? vkp_groups(channels, t->depth) * taps : vkp_groups((uint64_t)channels * taps, t->depth);
+    const uint32_t deepest =
+        deep ? vkp_groups(channels, t->depth) * taps : vkp_groups((uint64_t)channels * taps, t->depth);
     return (vkp_shape){p->class_count * p->class_count, 1, deepest * t->depth / (half ? 2 : 1) + 1,
                        vkp_groups(p->to.shape.c, t->rows) * t->rows};
 }
 
-static vkp_status pack(vkp_program *program, const pass *p, const vkp_gemm_tile *t, bool half, vkp_tensor *packed)
+static vkp_status pack(vkp_program *program, const pass *p, const vkp_gemm_tile *t, bool half,
+                       vkp_tensor *packed)
 {
     const vkp_device *device = vkp_program_device(program);
     const vkp_shape shape = packed_shape(p, t, half);
     const bool bias = p->bias.buffer != 0;
     VKP_TRY(vkp_tensor_new_packed(program, shape, "packed weights", packed));
-    vkp_dispatch d = {.shader = VKP_SHADER_conv2d_gemm_pack, .groups = {vkp_groups(shape.w, 64), shape.h, shape.n}};
-    const uint32_t spec[] = {half, bias, p->kernel, t->depth, vkp_gemm_deep(p->from.shape.c, t->depth),
-                             p->class_count, (uint32_t)p->low_step, p->low_count};
+    vkp_dispatch d = {.shader = VKP_SHADER_conv2d_gemm_pack,
+                      .groups = {vkp_groups(shape.w, 64), shape.h, shape.n}};
+    const uint32_t spec[] = {half,
+                             bias,
+                             p->kernel,
+                             t->depth,
+                             vkp_gemm_deep(p->from.shape.c, t->depth),
+                             p->class_count,
+                             (uint32_t)p->low_step,
+                             p->low_count};
     for (size_t i = 0; i < sizeof spec / sizeof *spec; i++) d.spec[d.spec_count++] = spec[i];
     vkp_bind(device, &d, packed, VKP_WRITE);
     vkp_bind(device, &d, &p->weight, VKP_READ);
@@ -154,13 +170,14 @@ static double flop(const pass *p, uint32_t pictures)
 {
     double taps = 0;
     for (uint32_t i = 0; i < p->class_count; i++) taps += p->classes[i].taps;
-    return 2.0 * pictures * p->to.shape.c * p->from.shape.c * taps * taps * vkp_groups(p->to.shape.h, p->block) *
-           vkp_groups(p->to.shape.w, p->block);
+    return 2.0 * pictures * p->to.shape.c * p->from.shape.c * taps * taps *
+           vkp_groups(p->to.shape.h, p->block) * vkp_groups(p->to.shape.w, p->block);
 }
 
-/* The grid of `count` pictures: tiles of columns on the first axis and, where those are too many, on the second
- * behind the tiles of rows, as many times as *folds says. */
-static uint32_t grid_wide(const vkp_limits *l, const pass *p, const vkp_gemm_tile *t, uint32_t count, uint32_t *folds)
+/* The grid of `count` pictures: tiles of columns on the first axis and, where those are too many, on the
+ * second behind the tiles of rows, as many times as *folds says. */
+static uint32_t grid_wide(const vkp_limits *l, const pass *p, const vkp_gemm_tile *t, uint32_t count,
+                          uint32_t *folds)
 {
     const uint32_t tiles = vkp_groups((uint64_t)count * blocks_high(p) * blocks_wide(p), t->columns);
     *folds = vkp_groups(tiles, l->group_count[0]);
@@ -171,22 +188,24 @@ static vkp_status dispatch(vkp_program *program, const pass *p, const vkp_gemm_t
                            const vkp_tensor *packed, uint32_t n, uint32_t count)
 {
     const vkp_device *device = vkp_program_device(program);
-    const vkp_tensor to = vkp_tensor_pictures(&p->to, n, count), from = vkp_tensor_pictures(&p->from, n, count);
+    const vkp_tensor to = vkp_tensor_pictures(&p->to, n, count),
+                     from = vkp_tensor_pictures(&p->from, n, count);
     uint32_t folds;
     const uint32_t wide = grid_wide(&device->info.limits, p, t, count, &folds);
     vkp_dispatch d = {.shader = half ? VKP_SHADER_conv2d_gemm_pixels_half : VKP_SHADER_conv2d_gemm_pixels,
                       .groups = {wide, vkp_groups(to.shape.c, t->rows) * folds, packed->shape.n},
                       .flop = flop(p, count)};
     vkp_gemm_specialize(&d, t);
-    const uint32_t spec[] = {p->step, p->block, p->add, vkp_gemm_deep(from.shape.c, t->depth), p->class_count};
+    const uint32_t spec[] = {p->step, p->block, p->add, vkp_gemm_deep(from.shape.c, t->depth),
+                             p->class_count};
     for (size_t i = 0; i < sizeof spec / sizeof *spec; i++) d.spec[d.spec_count++] = spec[i];
     vkp_activation_spec(&d, &p->activation);
     vkp_bind_quads(device, &d, &to, p->add || p->block > 1 ? VKP_READ_WRITE : VKP_WRITE, false);
     vkp_bind(device, &d, &from, VKP_READ);
     vkp_bind_quads(device, &d, packed, VKP_READ, false);
-    const uint32_t words[] = {from.shape.c, from.shape.h, from.shape.w, to.shape.c,
-                              to.shape.h, to.shape.w, blocks_high(p), blocks_wide(p),
-                              count, wide, packed->shape.h - 1};
+    const uint32_t words[] = {from.shape.c, from.shape.h, from.shape.w,       to.shape.c,
+                              to.shape.h,   to.shape.w,   blocks_high(p),     blocks_wide(p),
+                              count,        wide,         packed->shape.h - 1};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) vkp_push(&d, words[i]);
     for (uint32_t i = 0; i < MOST_CLASSES; i++) {
         const axis_class *c = &p->classes[i];
@@ -198,7 +217,8 @@ static vkp_status dispatch(vkp_program *program, const pass *p, const vkp_gemm_t
 /* Pictures that one dispatch may take. */
 static uint32_t pictures(const vkp_device *device, const pass *p)
 {
-    return least(vkp_pictures_per_binding(device, (const vkp_tensor *const[]){&p->to, &p->from}, 2), p->to.shape.n);
+    return least(vkp_pictures_per_binding(device, (const vkp_tensor *const[]){&p->to, &p->from}, 2),
+                 p->to.shape.n);
 }
 
 static bool fits(const vkp_device *device, const vkp_node *node, bool input_grad, bool half)

@@ -1,9 +1,9 @@
-/* The convolution's shape for GPUs: a tiled matrix product whose right operand is gathered from the input as it
- * is needed, so that no im2col buffer is made (implicit GEMM). shaders/conv2d_gemm.glsl is its core.
+/* The convolution's shape for GPUs: a tiled matrix product whose right operand is gathered from the input as
+ * it is needed, so that no im2col buffer is made (implicit GEMM). shaders/conv2d_gemm.glsl is its core.
  *
- * Forward and the gradient by the input (conv2d_gemm.c) are one kernel: `to` is cut into blocks of pixels such
- * that pixels at the same place of every block see the same taps of `from`. Those places, where they see the
- * very same ones, are a class, and a class is a matrix product of its own:
+ * Forward and the gradient by the input (conv2d_gemm.c) are one kernel: `to` is cut into blocks of pixels
+ * such that pixels at the same place of every block see the same taps of `from`. Those places, where they see
+ * the very same ones, are a class, and a class is a matrix product of its own:
  *   - forward, stride s:               blocks of 1, s rows of `from` apart, k taps
  *   - forward, nearest upsampling by u: blocks of u, up to u classes along an axis of the taps that differ in
  *     the low-resolution input, with the sums of the kernel's taps that meet in them
@@ -45,23 +45,23 @@ vkp_gemm_tile vkp_conv_gemm_tile(const vkp_limits *limits, const vkp_gemm_shape 
 /* Adds the tile's six specialization constants to a dispatch, which has none yet. */
 void vkp_gemm_specialize(vkp_dispatch *dispatch, const vkp_gemm_tile *tile);
 
-/* Whether channels fill tiles of the depth, so that one tile is one tap of as many channels: no division in the
- * kernel's loop. Else a tile goes through channels and taps together. */
+/* Whether channels fill tiles of the depth, so that one tile is one tap of as many channels: no division in
+ * the kernel's loop. Else a tile goes through channels and taps together. */
 static inline bool vkp_gemm_deep(uint32_t channels, uint32_t depth) { return channels * 2 > depth; }
 
-/* Defines the functions that VKP_CONV_GEMM of conv2d.h declares, from the direction's two: may(device, node, half)
- * and add(program, node, half). */
-#define VKP_CONV_DEFINE_GEMM_FORM(name, f16, may, add)                                       \
-    bool vkp_conv2d_##name##_fits(const vkp_device *device, const vkp_node *node)            \
-    {                                                                                        \
-        return (device->info.limits.half || !(f16)) && may(device, node, f16);               \
-    }                                                                                        \
-    vkp_status vkp_conv2d_##name(vkp_program *program, const vkp_node *node)                 \
-    {                                                                                        \
-        return add(program, node, f16);                                                      \
+/* Defines the functions that VKP_CONV_GEMM of conv2d.h declares, from the direction's two: may(device, node,
+ * half) and add(program, node, half). */
+#define VKP_CONV_DEFINE_GEMM_FORM(name, f16, may, add) \
+    bool vkp_conv2d_##name##_fits(const vkp_device *device, const vkp_node *node) \
+    { \
+        return (device->info.limits.half || !(f16)) && may(device, node, f16); \
+    } \
+    vkp_status vkp_conv2d_##name(vkp_program *program, const vkp_node *node) \
+    { \
+        return add(program, node, f16); \
     }
-#define VKP_CONV_DEFINE_GEMM(direction, may, add)                                            \
-    VKP_CONV_DEFINE_GEMM_FORM(gemm_##direction, false, may, add)                             \
+#define VKP_CONV_DEFINE_GEMM(direction, may, add) \
+    VKP_CONV_DEFINE_GEMM_FORM(gemm_##direction, false, may, add) \
     VKP_CONV_DEFINE_GEMM_FORM(gemm_f16_##direction, true, may, add)
 
 #endif

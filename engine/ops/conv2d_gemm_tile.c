@@ -4,8 +4,8 @@
 /* A part of the depth is worth its partial results from so many tiles on. */
 #define LEAST_TILES_A_PART 16
 
-/* invocations = rows / rows_each * columns / columns_each. For any number of rows, from a picture's two colours
- * on; the first needs more than Vulkan's smallest limits. */
+/* invocations = rows / rows_each * columns / columns_each. For any number of rows, from a picture's two
+ * colours on; the first needs more than Vulkan's smallest limits. */
 const vkp_gemm_tile vkp_gemm_tiles[] = {
     {.invocations = 256, .rows = 128, .columns = 128, .rows_each = 8, .columns_each = 8},
     {.invocations = 128, .rows = 128, .columns = 64, .rows_each = 8, .columns_each = 8},
@@ -48,8 +48,8 @@ static void split(const vkp_limits *l, const vkp_gemm_shape *s, double groups, v
 }
 
 /* Time in multiply-adds of one invocation: for its results, the values it takes from the tiles for them, and
- * what it fetches, where a gathered value takes some index arithmetic; once for every time the device is filled.
- * Then the partial results, each written and read. */
+ * what it fetches, where a gathered value takes some index arithmetic; once for every time the device is
+ * filled. Then the partial results, each written and read. */
 static double time(const vkp_limits *l, const vkp_gemm_shape *s, double groups, const vkp_gemm_tile *t)
 {
     const double results = t->rows_each * t->columns_each, taken = t->rows_each + t->columns_each;

@@ -4,10 +4,10 @@
 /* Bytes that partial results may take. */
 #define MOST_PART_BYTES ((uint64_t)32 << 20)
 
-/* Rows are channels of `plain`, columns channels and taps of `gathered`, whose pixels are `step` apart and begin
- * at first_tap. Without upsampling plain is the output's gradient, and the result is the weight's. After nearest
- * upsampling plain is the input at its low resolution: a tap's gradient is the sum of u x u taps of the result,
- * since each pixel of the input meets u x u of the output's gradient at every tap. */
+/* Rows are channels of `plain`, columns channels and taps of `gathered`, whose pixels are `step` apart and
+ * begin at first_tap. Without upsampling plain is the output's gradient, and the result is the weight's.
+ * After nearest upsampling plain is the input at its low resolution: a tap's gradient is the sum of u x u
+ * taps of the result, since each pixel of the input meets u x u of the output's gradient at every tap. */
 typedef struct product {
     const vkp_tensor *plain, *gathered;
     uint32_t rows, columns, taps, step;
@@ -22,9 +22,13 @@ static product describe(const vkp_device *device, const vkp_node *node)
     const uint32_t up = vkp_conv_upsample(node), kernel = node->attr.kernel;
     const vkp_tensor *x = &node->in[VKP_CONV_X], *dy = &node->d_out[VKP_CONV_Y];
     const int32_t padding = (int32_t)node->attr.padding;
-    product p = {.plain = dy, .gathered = x, .taps = kernel, .step = node->attr.stride, .first_tap = -padding};
+    product p = {
+        .plain = dy, .gathered = x, .taps = kernel, .step = node->attr.stride, .first_tap = -padding};
     if (up > 1)
-        p = (product){.plain = x, .gathered = dy, .taps = kernel + up - 1, .step = up,
+        p = (product){.plain = x,
+                      .gathered = dy,
+                      .taps = kernel + up - 1,
+                      .step = up,
                       .first_tap = padding - (int32_t)(kernel - 1)};
     p.rows = p.plain->shape.c;
     p.columns = p.gathered->shape.c * p.taps * p.taps;
@@ -36,7 +40,8 @@ static product describe(const vkp_device *device, const vkp_node *node)
 static vkp_gemm_tile choose(const vkp_device *device, const product *p, bool half)
 {
     const uint64_t parts = MOST_PART_BYTES / ((uint64_t)p->rows * p->columns * sizeof(float)) / p->chunks;
-    const uint64_t most = parts < device->info.limits.group_count[2] ? parts : device->info.limits.group_count[2];
+    const uint64_t most =
+        parts < device->info.limits.group_count[2] ? parts : device->info.limits.group_count[2];
     const vkp_gemm_shape shape = {.rows = p->rows,
                                   .columns = p->columns,
                                   .depth = (uint32_t)(p->pictures * vkp_plane(p->plain)),
@@ -52,7 +57,8 @@ static bool fits(const vkp_device *device, const vkp_node *node, bool half)
     const vkp_limits *l = &device->info.limits;
     const product p = describe(device, node);
     const vkp_gemm_tile t = choose(device, &p, half);
-    return vkp_groups(p.columns, t.columns) <= l->group_count[0] && vkp_groups(p.rows, t.rows) <= l->group_count[1];
+    return vkp_groups(p.columns, t.columns) <= l->group_count[0] &&
+           vkp_groups(p.rows, t.rows) <= l->group_count[1];
 }
 
 /* Adds a dispatch for `count` pictures from n on, whose results begin with part first_part. */
@@ -63,7 +69,8 @@ static vkp_status multiply(vkp_program *program, const product *p, const vkp_gem
     const vkp_tensor plain = vkp_tensor_pictures(p->plain, n, count);
     const vkp_tensor gathered = vkp_tensor_pictures(p->gathered, n, count);
     const uint32_t pixels = count * (uint32_t)vkp_plane(&plain);
-    vkp_dispatch d = {.shader = half ? VKP_SHADER_conv2d_gemm_weight_grad_half : VKP_SHADER_conv2d_gemm_weight_grad,
+    vkp_dispatch d = {.shader =
+                          half ? VKP_SHADER_conv2d_gemm_weight_grad_half : VKP_SHADER_conv2d_gemm_weight_grad,
                       .groups = {vkp_groups(p->columns, t->columns), vkp_groups(p->rows, t->rows), t->parts},
                       .flop = 2.0 * p->rows * p->columns * pixels};
     vkp_gemm_specialize(&d, t);
@@ -71,8 +78,9 @@ static vkp_status multiply(vkp_program *program, const product *p, const vkp_gem
     vkp_bind(device, &d, parts, VKP_WRITE);
     vkp_bind(device, &d, &plain, VKP_READ);
     vkp_bind(device, &d, &gathered, VKP_READ);
-    const uint32_t words[] = {p->rows, p->columns, p->taps, (uint32_t)p->first_tap, plain.shape.h, plain.pitch,
-                              gathered.shape.h, gathered.shape.w, pixels, t->depth_a_part, first_part};
+    const uint32_t words[] = {p->rows,       p->columns,      p->taps,          (uint32_t)p->first_tap,
+                              plain.shape.h, plain.pitch,     gathered.shape.h, gathered.shape.w,
+                              pixels,        t->depth_a_part, first_part};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) vkp_push(&d, words[i]);
     return vkp_program_dispatch(program, &d);
 }

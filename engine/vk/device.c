@@ -148,8 +148,8 @@ static void force_minimum(vkp_limits *l)
     l->at_once = at_once;
 }
 
-/* Of a discrete GPU four groups of 128 on each of 128 processors; others have some ten processors, and a software
- * driver has the host's cores. */
+/* Of a discrete GPU four groups of 128 on each of 128 processors; others have some ten processors, and a
+ * software driver has the host's cores. */
 static uint32_t guess_at_once(VkPhysicalDeviceType type)
 {
     switch (type) {

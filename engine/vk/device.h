@@ -32,7 +32,7 @@ typedef struct vkp_limits {
     uint32_t storage_buffers;    /* storage buffers one shader may bind */
     uint32_t subgroup_size;      /* lanes, when it can be relied on; 0 otherwise */
     bool shuffle;                /* subgroupShuffle in compute shaders, with subgroup_size known */
-    uint32_t at_once;            /* invocations that fill the device; a guess by its type, Vulkan does not tell */
+    uint32_t at_once;            /* invocations that fill the device; Vulkan does not tell: a guess by type */
     bool half;                   /* operations may round what they multiply to 16-bit floats */
     float timestamp_ns;          /* nanoseconds a timestamp tick; 0: no timestamps */
 } vkp_limits;
