@@ -1,14 +1,6 @@
 // Sums over a group's part of a plane of g and of g times the normalized x, g being the gradient by what the
 // activation took. Padding adds nothing: dy is zero there.
-#include "norm.glsl"
-layout(std430, binding = 0) writeonly buffer P { vec4 parts[]; }; // [n][c][group]
-QUADS(1, x);
-QUADS(2, dy);
-layout(std430, binding = 3) readonly buffer K { vec4 table[]; }; // of norm_affine.comp
-layout(push_constant) uniform Push {
-    Tensor pt, xt, dyt, kt; // in quads
-    Walk walk;
-} p;
+#include "norm_gradient.glsl"
 shared vec2 part[LANES];
 
 void main()
@@ -17,10 +9,11 @@ void main()
     const Walk walk = p.walk;
     const uint from = at(p.xt, n, c, 0, 0), above = at(p.dyt, n, c, 0, 0), end = walk_end(walk);
     const vec4 k = table[at(p.kt, n / PICTURES, c, 0, 0)];
+    const uint pooled = pooled_plane();
     vec4 sum = vec4(0.0), product = vec4(0.0);
     for (Place place = walk_start(walk); place.i < end; walk_step(walk, place)) {
         const vec4 normal = (quad(x, from + place.i) - k.x) * k.y;
-        const vec4 g = activation_grad(normal * k.z + k.w, quad(dy, above + place.i));
+        const vec4 g = activation_grad(normal * k.z + k.w, gradient_at(place, above, pooled));
         sum += g;
         product += g * normal;
     }
@@ -29,5 +22,5 @@ void main()
         barrier();
         if (lane < half_count) part[lane] += part[lane + half_count];
     }
-    if (lane == 0) parts[at(p.pt, n, c, gl_WorkGroupID.x, 0)] = vec4(part[0], 0.0, 0.0);
+    if (lane == 0) result[at(p.rt, n, c, gl_WorkGroupID.x, 0)] = vec4(part[0], 0.0, 0.0); // [n][c][group]
 }

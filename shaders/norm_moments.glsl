@@ -26,8 +26,8 @@ vec3 batch_moments(uint i, float first)
 vec3 quad_moments(Place place, vec4 v, uint w)
 {
     const float count = MASK ? float(min(w - 4 * place.x, 4)) : 4.0;
-    const float mean = total(without_padding(place, v, w)) / count;
-    const vec4 d = without_padding(place, v - mean, w);
+    const float mean = total(without_padding(place.x, v, w)) / count;
+    const vec4 d = without_padding(place.x, v - mean, w);
     return vec3(count, mean, total(d * d));
 }
 

@@ -213,6 +213,8 @@ static void wrong_use_is_refused(void **state)
         {&vkp_op_norm, {x, good, good, bad, good}, {.training = false}},
         {&vkp_op_norm, {x}, {.training = true, .activation = VKP_TANH}},
         {&vkp_op_norm, {x}, {.training = true, .pictures = 3}},
+        {&vkp_op_norm, {x}, {.training = true, .factor = 5}},
+        {&vkp_op_norm, {x}, {.training = true, .pooled_only = true}},
         {&vkp_op_norm, {x, {0}, {0}, {0}, {0}, stats}, {.training = true, .pictures = 1}},
         {&vkp_op_norm, {x, {0}, {0}, good, good, stats}, {.training = false}},
         {&vkp_op_activation, {x}, {.activation = VKP_LEAKY_RELU, .slope = -0.1f}},

@@ -276,7 +276,7 @@ static range pictures_in(const graph_node *n, uint32_t i, range r)
 {
     const vkp_node *node = &n->node;
     const uint32_t count = node->in[i].shape.n;
-    const bool apart = node->op->in[i].role == VKP_ACTIVATION && vkp_node_unit(node) < node->out[0].shape.n;
+    const bool apart = node->op->in[i].role == VKP_ACTIVATION && vkp_node_unit(node) < vkp_node_count(node);
     return apart ? r : (range){0, count};
 }
 

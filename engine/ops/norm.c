@@ -4,15 +4,20 @@
  *
  * attr.pictures consecutive pictures share one mean and variance a channel: `stats` is (n / pictures, c, 1, 2).
  * Training takes them from x, or as the input `given` from whoever computed them with x, and then makes no
- * `stats`; evaluation takes the running ones. */
+ * `stats`; evaluation takes the running ones.
+ *
+ * With attr.factor the same sweeps do the average pooling of y that follows (torch.nn.AvgPool2d(factor)): it is
+ * the output `pooled`, and its gradient is spread over the pixels where they are read, never in memory. With
+ * attr.pooled_only y itself is not made. */
 #include <math.h>
 #include <string.h>
 
 #include "ops/norm.h"
+#include "ops/moves.h"
 #include "ops/op.h"
 #include "ops/walk.h"
 
-enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, GIVEN, Y = 0, STATS };
+enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, GIVEN, Y = 0, STATS, POOLED };
 
 #define LANES 64
 
@@ -71,58 +76,102 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     if (node->attr.activation > VKP_LEAKY_RELU)
         return vkp_fail(VKP_SHAPE, "norm of %s cannot end in that activation (only in ReLU or LeakyReLU; "
                         "use the operation activation after it)", vkp_shape_text(x, text));
-    out[Y] = x;
+    const uint32_t f = node->attr.factor;
+    if (node->attr.pooled_only && !f)
+        return vkp_fail(VKP_SHAPE, "norm of %s has nothing to make (neither y nor a pooling factor; give one)",
+                        vkp_shape_text(x, text));
+    if (f && (x.h < f || x.w < f))
+        return vkp_fail(VKP_SHAPE, "norm of %s cannot pool by %u (no whole window fits; check the sizes)",
+                        vkp_shape_text(x, text), f);
+    if (!node->attr.pooled_only) out[Y] = x;
+    if (f) out[POOLED] = (vkp_shape){x.n, x.c, x.h / f, x.w / f};
     if (!node->in[GIVEN].buffer) out[STATS] = (vkp_shape){statistics(node), x.c, 1, 2};
     return VKP_OK;
 }
 
-/* How the groups of a pass over pixels share the planes: much for each, so that its fixed cost does not
- * count, as long as some thousand groups remain. */
-static vkp_walk walk_of(const vkp_tensor *x)
+/* How the groups of a pass over pixels share the planes, tiles of side x side quads at a time: much for each,
+ * so that its fixed cost does not count, as long as some thousand groups remain. */
+static vkp_walk walk_of(const vkp_tensor *x, uint32_t side)
 {
     const uint64_t quads = (uint64_t)x->shape.n * x->shape.c * vkp_plane(x) / 4;
     uint32_t each = 8; /* norm_moments.glsl takes as many quads at once */
     while (each < 64 && quads / (LANES * each) > 2048) each *= 2;
-    return vkp_walk_of(x, each);
+    each /= side * side;
+    return vkp_walk_of_tiles(x, side, each ? each : 1);
 }
 
-/* A pass over the pixels of x: what it writes first, then x, then what else it reads (NULL: nothing). */
+/* A pass over the pixels of x: what it writes first, then x, then what else it reads or writes. */
 typedef struct pass {
     vkp_shader shader, texel_shader;
-    const vkp_tensor *result, *dy, *table;
+    const vkp_tensor *result;       /* y, parts or dx */
+    const vkp_tensor *dy, *table;   /* NULL: not read */
+    const vkp_tensor *pooled;       /* its gradient where there is dy; NULL: neither */
     bool add;
 } pass;
 #define PASS(name) VKP_SHADER_##name, VKP_SHADER_##name##_texel
+
+static bool is_there(const vkp_tensor *t) { return t && t->buffer; }
+
+/* Whether every run of pictures of what a pass reads fits a texel buffer. */
+static bool reads_texels(const vkp_device *device, const vkp_tensor *x, const vkp_tensor *dy,
+                         const vkp_tensor *d_pooled)
+{
+    const vkp_tensor *const tensors[] = {x, dy, d_pooled};
+    const uint32_t chunk = vkp_walk_pictures(device, tensors, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        if (!is_there(tensors[i])) continue;
+        const vkp_tensor part = vkp_tensor_pictures(tensors[i], 0, chunk);
+        if (!vkp_texels_fit(device, &part, tensors[i] == d_pooled ? 1 : 4)) return false;
+    }
+    return true;
+}
+
+/* Binds the pictures of `t`, or, since what shaders name must be bound, of the other where it is not there. */
+static void bind_part(const vkp_device *device, vkp_dispatch *d, const vkp_tensor *t, const vkp_tensor *other,
+                      uint32_t n, uint32_t count, vkp_access access, bool texels)
+{
+    const vkp_tensor part = vkp_tensor_pictures(is_there(t) ? t : other, n, count);
+    vkp_bind_quads(device, d, &part, access, texels);
+}
 
 static vkp_status record(vkp_program *p, const vkp_node *node, const pass *s)
 {
     const vkp_device *device = vkp_program_device(p);
     const vkp_attr *a = &node->attr;
     const vkp_tensor *x = &node->in[X];
-    const vkp_walk walk = walk_of(x);
-    const uint32_t chunk = vkp_walk_pictures(device, (const vkp_tensor *const[]){x, s->result, s->dy}, 3);
-    const uint32_t group = pictures(node);
+    const bool pool = is_there(s->pooled), texels = reads_texels(device, x, s->dy, s->dy ? s->pooled : NULL);
+    const uint32_t factor = pool ? a->factor : 1, group = pictures(node);
+    /* Whether some pixels are in no window, or some tiles not whole. */
+    const bool cut = (s->dy ? x->shape.w : x->pitch / 4) % factor || x->shape.h % factor;
+    const vkp_walk walk = walk_of(x, s->dy ? 1 : factor);
+    const uint32_t chunk =
+        vkp_walk_pictures(device, (const vkp_tensor *const[]){x, s->result, s->dy, s->pooled}, 4);
     uint32_t slope;
     memcpy(&slope, &a->slope, sizeof slope);
     for (uint32_t n = 0, count; n < x->shape.n; n += count) {
         /* Whole groups, or as much as fits of one. */
         count = chunk < group ? least(chunk, group - n % group) : least(chunk / group * group, x->shape.n - n);
-        const vkp_tensor xs = vkp_tensor_pictures(x, n, count);
-        const vkp_tensor results = vkp_tensor_pictures(s->result, n, count);
-        const vkp_tensor dys = vkp_tensor_pictures(s->dy ? s->dy : x, n, count);
-        const bool texels = vkp_texels_fit(device, &xs, 4) && vkp_texels_fit(device, &dys, 4);
         vkp_dispatch d = {.shader = texels ? s->texel_shader : s->shader,
                           .groups = {walk.groups, x->shape.c, count},
-                          .spec = {a->activation, slope, vkp_has_padding(x), group, s->add},
-                          .spec_count = 5};
-        vkp_bind_quads(device, &d, &results, s->add ? VKP_READ_WRITE : VKP_WRITE, false);
-        vkp_bind_quads(device, &d, &xs, VKP_READ, texels);
-        if (s->dy) vkp_bind_quads(device, &d, &dys, VKP_READ, texels);
-        if (s->table) {
-            const vkp_tensor rows = vkp_tensor_pictures(s->table, n / group, vkp_groups(count, group));
-            vkp_bind_quads(device, &d, &rows, VKP_READ, false);
-        }
+                          .spec = {a->activation, slope, vkp_has_padding(x), group, factor, pool,
+                                   is_there(s->dy ? s->dy : s->result), cut, s->add},
+                          .spec_count = 9};
+        bind_part(device, &d, s->result, s->pooled, n, count, s->add ? VKP_READ_WRITE : VKP_WRITE, false);
+        bind_part(device, &d, x, NULL, n, count, VKP_READ, texels);
+        if (s->dy) bind_part(device, &d, s->dy, s->pooled, n, count, VKP_READ, texels);
+        if (s->table) bind_part(device, &d, s->table, NULL, n / group, vkp_groups(count, group), VKP_READ, false);
+        if (s->dy && texels && pool) {
+            const vkp_tensor d_pooled = vkp_tensor_pictures(s->pooled, n, count);
+            if (factor == 2)
+                vkp_bind_texels(device, &d, &d_pooled, VK_FORMAT_R32G32_SFLOAT, 2);
+            else
+                vkp_bind_texels(device, &d, &d_pooled, VK_FORMAT_R32_SFLOAT, 1);
+        } else if (s->dy && texels)
+            bind_part(device, &d, s->dy, NULL, n, count, VKP_READ, true);
+        if (s->table && !s->dy)
+            bind_part(device, &d, s->pooled, s->result, n, count, VKP_WRITE, false);
         vkp_push_walk(&d, x, walk);
+        vkp_push(&d, x->shape.h);
         VKP_TRY(vkp_program_dispatch(p, &d));
     }
     return VKP_OK;
@@ -131,7 +180,7 @@ static vkp_status record(vkp_program *p, const vkp_node *node, const pass *s)
 /* Four numbers for each group of a pass. */
 static vkp_status new_parts(vkp_program *p, const vkp_tensor *x, vkp_tensor *parts)
 {
-    const vkp_shape shape_of_parts = {x->shape.n, x->shape.c, walk_of(x).groups, 4};
+    const vkp_shape shape_of_parts = {x->shape.n, x->shape.c, walk_of(x, 1).groups, 4};
     return vkp_tensor_new_packed(p, shape_of_parts, "norm parts", parts);
 }
 
@@ -211,7 +260,8 @@ static vkp_status forward(vkp_program *p, const vkp_node *node)
     else if (!node->in[GIVEN].buffer)
         VKP_TRY(vkp_norm_statistics(p, &node->in[X], pictures(node), &node->out[STATS]));
     VKP_TRY(affine_table(p, node, &table));
-    return record(p, node, &(pass){PASS(norm_forward), .result = &node->out[Y], .table = &table});
+    return record(p, node, &(pass){PASS(norm_forward), .result = &node->out[Y], .pooled = &node->out[POOLED],
+                                   .table = &table});
 }
 
 /* The gradients of gamma and beta, and into the table the means that the gradient of x needs. */
@@ -223,7 +273,7 @@ static vkp_status reduce_gradient(vkp_program *p, const vkp_node *node, const vk
     vkp_tensor parts;
     VKP_TRY(new_parts(p, x, &parts));
     VKP_TRY(record(p, node, &(pass){PASS(norm_grad_sums), .result = &parts, .dy = &node->d_out[Y],
-                                    .table = table}));
+                                    .pooled = &node->d_out[POOLED], .table = table}));
     vkp_dispatch d = {.shader = VKP_SHADER_norm_grad_merge, .groups = {x->shape.c, 1, 1}, .spec_count = 5,
                       .spec = {node->attr.training, dgamma->buffer != 0, node->add[GAMMA], dbeta->buffer != 0,
                                node->add[BETA]}};
@@ -239,16 +289,35 @@ static vkp_status reduce_gradient(vkp_program *p, const vkp_node *node, const vk
     return vkp_program_dispatch(p, &d);
 }
 
+/* The whole gradient of y in memory. Shaders that read no texels are near the number of storage buffers that
+ * every device has, and take no second gradient. */
+static vkp_status join_gradients(vkp_program *p, const vkp_node *node, vkp_tensor *sum)
+{
+    const vkp_tensor *dy = &node->d_out[Y];
+    const float factor = (float)node->attr.factor;
+    VKP_TRY(vkp_tensor_new(p, node->in[X].shape, "norm dy", sum));
+    if (dy->buffer) VKP_TRY(vkp_copy(p, dy, sum, false));
+    return vkp_block_spread(p, &node->d_out[POOLED], sum, node->attr.factor, 1 / (factor * factor),
+                            dy->buffer != 0);
+}
+
 static vkp_status backward(vkp_program *p, const vkp_node *node)
 {
+    const vkp_tensor *dy = &node->d_out[Y], *d_pooled = &node->d_out[POOLED];
+    if (d_pooled->buffer && !reads_texels(vkp_program_device(p), &node->in[X], dy, d_pooled)) {
+        vkp_node joined = *node;
+        VKP_TRY(join_gradients(p, node, &joined.d_out[Y]));
+        joined.d_out[POOLED] = (vkp_tensor){0};
+        return backward(p, &joined);
+    }
     const bool dx = node->d_in[X].buffer != 0, affine = node->d_in[GAMMA].buffer || node->d_in[BETA].buffer;
     if (!dx && !affine) return VKP_OK;
     vkp_tensor table;
     VKP_TRY(affine_table(p, node, &table));
     if (affine || node->attr.training) VKP_TRY(reduce_gradient(p, node, &table));
     if (!dx) return VKP_OK;
-    return record(p, node, &(pass){PASS(norm_input_grad), .result = &node->d_in[X], .dy = &node->d_out[Y],
-                                   .table = &table, .add = node->add[X]});
+    return record(p, node, &(pass){PASS(norm_input_grad), .result = &node->d_in[X], .dy = dy,
+                                   .pooled = d_pooled, .table = &table, .add = node->add[X]});
 }
 
 static double activate(const vkp_attr *attr, double v)
@@ -257,10 +326,19 @@ static double activate(const vkp_attr *attr, double v)
     return attr->activation == VKP_RELU ? 0 : (double)attr->slope * v;
 }
 
-/* One channel of pictures [first, first + count): statistics into stats, results into y. Given statistics are
+/* Adds pixel i of plane `plane` to the mean of its block, if that is whole. */
+static void add_to_block(const vkp_node *node, size_t plane, size_t i, double value, double *pooled)
+{
+    const vkp_shape s = node->in[X].shape;
+    const uint32_t f = node->attr.factor, h = s.h / f, w = s.w / f;
+    const size_t y = i / s.w / f, x = i % s.w / f;
+    if (y < h && x < w) pooled[(plane * h + y) * w + x] += value / (f * f);
+}
+
+/* One channel of pictures [first, first + count): statistics into stats, results into y and pooled. Given statistics are
  * x's own, which the gradient flows through: here they are computed as if they had not been given. */
 static void reference_channel(const vkp_node *node, const double *const in[VKP_MAX_IN], uint32_t first,
-                              uint32_t count, uint32_t c, double *stats, double *y)
+                              uint32_t count, uint32_t c, double *stats, double *const out[VKP_MAX_OUT])
 {
     const vkp_shape s = node->in[X].shape;
     const size_t plane = (size_t)s.h * s.w;
@@ -280,7 +358,9 @@ static void reference_channel(const vkp_node *node, const double *const in[VKP_M
     for (uint32_t n = first; n < first + count; n++)
         for (size_t i = 0; i < plane; i++) {
             const size_t k = (n * (size_t)s.c + c) * plane + i;
-            y[k] = activate(&node->attr, gamma * (in[X][k] - stats[0]) / deviation + beta);
+            const double y = activate(&node->attr, gamma * (in[X][k] - stats[0]) / deviation + beta);
+            if (out[Y]) out[Y][k] = y;
+            if (out[POOLED]) add_to_block(node, n * (size_t)s.c + c, i, y, out[POOLED]);
         }
 }
 
@@ -288,11 +368,13 @@ static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
                       double *const out[VKP_MAX_OUT])
 {
     const vkp_shape s = node->in[X].shape;
-    const uint32_t groups = statistics(node), each = s.n / groups;
+    const uint32_t groups = statistics(node), each = s.n / groups, f = node->attr.factor;
+    if (out[POOLED])
+        memset(out[POOLED], 0, (size_t)s.n * s.c * (s.h / f) * (s.w / f) * sizeof **out);
     for (uint32_t g = 0; g < groups; g++)
         for (uint32_t c = 0; c < s.c; c++) {
             double stats[2];
-            reference_channel(node, in, g * each, each, c, stats, out[Y]);
+            reference_channel(node, in, g * each, each, c, stats, out);
             if (out[STATS]) memcpy(&out[STATS][(g * (size_t)s.c + c) * 2], stats, sizeof stats);
         }
 }
@@ -370,6 +452,21 @@ static const vkp_case cases[] = {
     {.in = {{3, 4, 5, 6}, CHANNELS(4), CHANNELS(4), {0}, {0}, {1, 4, 1, 2}}, .attr = {TRAIN, .mode = KNOWN}},
     {.in = {{4, 3, 7, 9}, {0}, {0}, {0}, {0}, {2, 3, 1, 2}},
      .attr = {TRAIN, .pictures = 2, LEAKY, .mode = KNOWN}},
+    {.in = AFFINE(2, 3, 8, 12), .attr = {TRAIN, .factor = 2, .activation = VKP_RELU}},
+    {.in = AFFINE(2, 3, 7, 5), .attr = {TRAIN, .factor = 2, LEAKY}},
+    {.in = AFFINE(1, 5, 9, 14), .attr = {TRAIN, .factor = 2, .pooled_only = true, LEAKY}},
+    {.in = AFFINE(2, 2, 16, 32), .attr = {TRAIN, .factor = 4, .activation = VKP_RELU}},
+    {.in = AFFINE(2, 1, 61, 75), .attr = {TRAIN, .factor = 4, LEAKY}},
+    {.in = AFFINE(3, 2, 22, 37), .attr = {TRAIN, .factor = 4, .pooled_only = true}},
+    {.in = {{3, 2, 13, 17}}, .attr = {TRAIN, .pictures = 1, .factor = 4, .pooled_only = true, LEAKY}},
+    {.in = {{4, 2, 10, 18}}, .attr = {TRAIN, .pictures = 2, .factor = 2, LEAKY}},
+    {.in = AFFINE(2, 2, 11, 13), .attr = {TRAIN, .factor = 1}},
+    {.in = AFFINE(1, 2, 11, 31), .attr = {TRAIN, .factor = 3, .activation = VKP_RELU}},
+    {.in = AFFINE(1, 2, 23, 40), .attr = {TRAIN, .factor = 5, .pooled_only = true}},
+    {.in = AFFINE(1, 1, 40, 70), .attr = {TRAIN, .factor = 16}},
+    {.in = AFFINE(2, 2, 256, 260), .attr = {TRAIN, .factor = 4}},
+    {.in = AFFINE(2, 2, 260, 256), .attr = {TRAIN, .factor = 2, .pooled_only = true}},
+    {.in = RUNNING(2, 5, 7, 9), .attr = {.eps = 1e-5f, .factor = 2, .activation = VKP_RELU}},
     {.in = RUNNING(1, 1, 1, 1), .attr = {.eps = 1e-5f}},
     {.in = RUNNING(2, 5, 7, 9), .attr = {.eps = 1e-5f, .activation = VKP_RELU}},
     {.in = RUNNING(3, 66, 4, 4), .attr = {.eps = 1e-3f, .activation = VKP_LEAKY_RELU, .slope = 0.1f}},
@@ -382,7 +479,7 @@ const vkp_op vkp_op_norm = {
     .summary = "batch or instance normalization, training or evaluation, with affine map and (Leaky)ReLU",
     .in = {{"x", VKP_ACTIVATION}, {"gamma", VKP_PARAMETER}, {"beta", VKP_PARAMETER},
            {"running_mean", VKP_STATE}, {"running_var", VKP_STATE, 0.2f, 2}, {"given", VKP_STATE}},
-    .out = {{"y", VKP_ACTIVATION}, {"stats", VKP_STATE}},
+    .out = {{"y", VKP_ACTIVATION}, {"stats", VKP_STATE}, {"pooled", VKP_ACTIVATION}},
     .pictures = VKP_PICTURES_GROUPED,
     .shape = shape,
     .forward = forward,

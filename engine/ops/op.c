@@ -10,9 +10,16 @@ const vkp_op *const vkp_ops[] = {
 };
 const size_t vkp_op_count = sizeof vkp_ops / sizeof *vkp_ops;
 
+uint32_t vkp_node_count(const vkp_node *node)
+{
+    uint32_t i = 0;
+    while (i < VKP_MAX_OUT - 1 && !node->out[i].buffer) i++;
+    return node->out[i].shape.n;
+}
+
 uint32_t vkp_node_unit(const vkp_node *node)
 {
-    const uint32_t all = node->out[0].shape.n, group = node->attr.pictures;
+    const uint32_t all = vkp_node_count(node), group = node->attr.pictures;
     if (node->op->pictures == VKP_PICTURES_APART) return 1;
     return node->op->pictures == VKP_PICTURES_GROUPED && group ? group : all;
 }
@@ -21,7 +28,7 @@ uint32_t vkp_node_unit(const vkp_node *node)
 static vkp_tensor part(const vkp_tensor *t, vkp_role role, const vkp_node *node, uint32_t first,
                        uint32_t count)
 {
-    const uint32_t all = node->out[0].shape.n, unit = vkp_node_unit(node), rows = t->shape.n;
+    const uint32_t all = vkp_node_count(node), unit = vkp_node_unit(node), rows = t->shape.n;
     if (!t->buffer || role == VKP_PARAMETER) return *t;
     if (role != VKP_STATE || rows == all) return vkp_tensor_pictures(t, first, count);
     return rows == all / unit ? vkp_tensor_pictures(t, first / unit, count / unit) : *t;
@@ -30,7 +37,7 @@ static vkp_tensor part(const vkp_tensor *t, vkp_role role, const vkp_node *node,
 vkp_node vkp_node_pictures(const vkp_node *node, uint32_t first, uint32_t count)
 {
     vkp_node cut = *node;
-    if (count == node->out[0].shape.n) return cut;
+    if (count == vkp_node_count(node)) return cut;
     for (uint32_t i = 0; i < VKP_MAX_IN; i++)
         cut.in[i] = part(&node->in[i], node->op->in[i].role, node, first, count);
     for (uint32_t i = 0; i < VKP_MAX_OUT; i++)

@@ -18,13 +18,14 @@ typedef enum vkp_activation { VKP_LINEAR, VKP_RELU, VKP_LEAKY_RELU, VKP_TANH } v
 typedef struct vkp_attr {
     uint32_t kernel, stride, padding;
     uint32_t upsample;        /* conv2d: nearest upsampling of the input by this factor before it (0 or 1: none) */
-    uint32_t factor;          /* pooling and upsampling */
+    uint32_t factor;          /* pooling and upsampling; norm: of `pooled`, 0: none */
     vkp_activation activation;
     bool training;            /* norm: batch statistics, not running ones */
     bool statistics;          /* conv2d: also makes those of its result, for the norm behind it */
     uint32_t pictures;        /* norm, conv2d's statistics: so many consecutive pictures share statistics;
                                  0: all (BatchNorm), 1: each has its own (InstanceNorm) */
     uint32_t mode;            /* losses and others: see the operation */
+    bool pooled_only;         /* norm: what is not pooled is not wanted */
     float slope;              /* LeakyReLU */
     float eps, momentum;
     float weight[4];          /* weighted sums */
@@ -121,7 +122,10 @@ struct vkp_op {
 extern const vkp_op *const vkp_ops[];
 extern const size_t vkp_op_count;
 
-/* How many pictures of a node's first output are the least that can be computed alone; all of them where
+/* The pictures of a node: those of the first of its outputs that is there. */
+uint32_t vkp_node_count(const vkp_node *node);
+
+/* How many pictures of a node's outputs are the least that can be computed alone; all of them where
  * they belong together. */
 uint32_t vkp_node_unit(const vkp_node *node);
 

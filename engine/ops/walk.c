@@ -4,18 +4,22 @@
 /* Enough to fill any device, and below the 65535 that every device allows. */
 #define MOST_GROUPS 16384u
 
-vkp_walk vkp_walk_of(const vkp_tensor *t, uint32_t each)
+vkp_walk vkp_walk_of(const vkp_tensor *t, uint32_t each) { return vkp_walk_of_tiles(t, 1, each); }
+
+vkp_walk vkp_walk_of_tiles(const vkp_tensor *t, uint32_t side, uint32_t each)
 {
-    const uint64_t quadruples = vkp_plane(t) / 4;
-    while (quadruples > (uint64_t)MOST_GROUPS * LANES * each) each *= 2;
-    return (vkp_walk){.each = each, .groups = vkp_groups(quadruples, LANES * each)};
+    const uint32_t row = vkp_groups(t->pitch / 4, side);
+    const uint64_t count = (uint64_t)row * vkp_groups(t->shape.h, side);
+    while (count > (uint64_t)MOST_GROUPS * LANES * each) each *= 2;
+    return (vkp_walk){
+        .each = each, .groups = vkp_groups(count, LANES * each), .row = row, .count = (uint32_t)count};
 }
 
 void vkp_push_walk(vkp_dispatch *d, const vkp_tensor *t, vkp_walk walk)
 {
     vkp_push(d, t->shape.w);
-    vkp_push(d, t->pitch / 4);
-    vkp_push(d, (uint32_t)(vkp_plane(t) / 4));
+    vkp_push(d, walk.row);
+    vkp_push(d, walk.count);
     vkp_push(d, walk.each);
 }
 

@@ -8,11 +8,15 @@
 
 typedef struct vkp_walk {
     uint32_t each, groups;
+    uint32_t row, count; /* quadruples of a row and of a plane */
 } vkp_walk;
 
 /* The walk through the planes of t, whose rows are padded: `each` quadruples for an invocation, or more where
  * a plane would need too many groups. */
 vkp_walk vkp_walk_of(const vkp_tensor *t, uint32_t each);
+
+/* The same in tiles of side x side quadruples, those at a plane's right and lower edge being cut off. */
+vkp_walk vkp_walk_of_tiles(const vkp_tensor *t, uint32_t side, uint32_t each);
 
 /* Adds the walk through the planes of t to the push constants: `struct Walk`, 4 words. */
 void vkp_push_walk(vkp_dispatch *dispatch, const vkp_tensor *t, vkp_walk walk);
