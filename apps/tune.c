@@ -12,8 +12,7 @@
 typedef struct tuning {
     vkp_device *device;
     vkp_tuner *tuner;
-    double budget;
-    bool again;
+    vkp_tuner_plan plan;
     cJSON *rows; /* NULL: a table for people */
 } tuning;
 
@@ -107,7 +106,7 @@ static vkp_status tune(const vkp_options *options, tuning *t)
     const vkp_status status = collect(options, t->device);
     vkp_tuner_collect(t->tuner, false);
     VKP_TRY(status);
-    VKP_TRY(vkp_tuner_run(t->tuner, t->budget, t->again, show, t, &left));
+    VKP_TRY(vkp_tuner_run(t->tuner, &t->plan, show, t, &left));
     if (left)
         vkp_report(
             "%zu shapes are left to the order of the variants; run it again, or with a larger --budget",
@@ -123,11 +122,13 @@ static vkp_status tune(const vkp_options *options, tuning *t)
 
 static vkp_status run(const vkp_options *options)
 {
-    tuning t = {.budget = 120, .again = vkp_options_given(options, "again")};
-    VKP_TRY(vkp_options_real(options, "budget", 0.001, 1e6, &t.budget));
+    tuning t = {.plan = {.seconds = 120, .again = vkp_options_given(options, "again")}};
+    VKP_TRY(vkp_options_real(options, "budget", 0.001, 1e6, &t.plan.seconds));
     VKP_TRY(collect(options, NULL));
     VKP_TRY(vkp_options_device(options, &t.device));
     t.tuner = vkp_tuner_of(t.device);
+    /* What is shaped for GPUs is slow to compile for a processor, and slow. */
+    t.plan.all = vkp_options_given(options, "all") || vkp_for_gpu(&t.device->info);
     cJSON *document = vkp_options_given(options, "json") ? cJSON_CreateObject() : NULL;
     if (document) {
         cJSON_AddStringToObject(document, "device", t.device->info.name);
@@ -147,6 +148,7 @@ static const vkp_option options[] = {
     {"size", "N", "side of the pictures; the preset's unless given"},
     {"batch", "N", "pictures a batch of the training step; the preset's unless given"},
     {"budget", "SECONDS", "stop trying after so long; 120 unless given"},
+    {"all", NULL, "on a software device, try also what is meant for GPUs"},
     {"again", NULL, "try those too that have a winner from an earlier time"},
     VKP_OPTION_JSON,
     VKP_OPTION_DEVICE,
@@ -159,7 +161,8 @@ const vkp_command vkp_command_tune = {
     .synopsis = "[options]",
     .summary = "find and keep the fastest checked variants of operations for this device",
     .details =
-        "Each way of computing that is possible here is checked against the plain one and timed, for the\n"
+        "Each way of computing that is meant for this device is checked against the plain one and timed, for "
+        "the\n"
         "shapes of a training step and of the generator on one picture. Later runs on this device take the\n"
         "fastest; the file is forgotten with another driver or version of vkpix.\n",
     .options = options,

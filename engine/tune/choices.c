@@ -76,8 +76,9 @@ static uint64_t hash_shaders(void)
 /* What fits, and how it is cut, follows from these; the memory's budget changes from day to day. */
 static int write_limits(char *text, size_t room, const vkp_limits *l)
 {
-    return snprintf(text, room, "limits %" PRIu64 " %u %u %u %u %u %d", l->storage_range, l->texel_elements,
-                    l->group_invocations, l->shared_bytes, l->storage_buffers, l->subgroup_size, l->shuffle);
+    return snprintf(text, room, "limits %" PRIu64 " %u %u %u %u %u %d %d %u", l->storage_range,
+                    l->texel_elements, l->group_invocations, l->shared_bytes, l->storage_buffers,
+                    l->subgroup_size, l->shuffle, l->half, l->at_once);
 }
 
 /* The lines before the choices; returns their length. */

@@ -173,28 +173,29 @@ void vkp_tuner_destroy(vkp_tuner *t)
 void vkp_tuner_collect(vkp_tuner *t, bool on) { t->collecting = on; }
 
 /* Holds the contest for one shape, or finds its result in the file. */
-static vkp_status tune(vkp_tuner *t, const wanted *w, double deadline, bool again, vkp_contest_row *row)
+static vkp_status tune(vkp_tuner *t, const wanted *w, const vkp_tuner_plan *plan, double deadline,
+                       vkp_contest_row *row)
 {
     const vkp_choice *known = vkp_choices_find(&t->stored, w->key);
     const vkp_variant *v = known ? vkp_variant_named(w->use.variants, known->name) : NULL;
-    if (v && known->microseconds && !again) {
+    if (v && known->microseconds && !plan->again) {
         *row = (vkp_contest_row){.use = w->use, .winner = v->name, .stored = true};
         return VKP_OK;
     }
-    VKP_TRY(vkp_contest_hold(t->device, &w->use, true, deadline, row));
+    VKP_TRY(vkp_contest_hold(t->device, &w->use, plan->all, deadline, row));
     if (!row->measured) return VKP_OK;
     VKP_TRY(store(t, w->key, row));
     return write_file(t);
 }
 
-vkp_status vkp_tuner_run(vkp_tuner *t, double seconds, bool again, vkp_tuner_progress *progress, void *user,
+vkp_status vkp_tuner_run(vkp_tuner *t, const vkp_tuner_plan *plan, vkp_tuner_progress *progress, void *user,
                          size_t *left)
 {
-    const double deadline = vkp_contest_seconds() + seconds;
+    const double deadline = vkp_contest_seconds() + plan->seconds;
     *left = 0;
     for (size_t i = 0; i < t->wanted_count; i++) {
         vkp_contest_row row;
-        VKP_TRY(tune(t, &t->wanted[i], deadline, again, &row));
+        VKP_TRY(tune(t, &t->wanted[i], plan, deadline, &row));
         *left += !row.measured && !row.stored;
         progress(user, &row);
     }

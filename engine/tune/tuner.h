@@ -36,10 +36,16 @@ void vkp_tuner_destroy(vkp_tuner *tuner);
  */
 void vkp_tuner_collect(vkp_tuner *tuner, bool on);
 
-/* Tries every variant that fits for each shape collected, in `seconds` in all; those that won before only
- * with `again`. `progress` hears of each as it is done. *left is the number of shapes for which the time did
- * not suffice. Writes the file. IO; errors of the device. */
-VKP_MUST_USE vkp_status vkp_tuner_run(vkp_tuner *tuner, double seconds, bool again,
+/* What vkp_tuner_run tries. */
+typedef struct vkp_tuner_plan {
+    double seconds; /* in all */
+    bool again;     /* also shapes that have a winner from an earlier time */
+    bool all;       /* also variants that are meant for other kinds of devices */
+} vkp_tuner_plan;
+
+/* Holds a contest for each shape collected; `progress` hears of each as it is done. *left is the number of
+ * shapes for which the time did not suffice. Writes the file. IO; errors of the device. */
+VKP_MUST_USE vkp_status vkp_tuner_run(vkp_tuner *tuner, const vkp_tuner_plan *plan,
                                       vkp_tuner_progress *progress, void *user, size_t *left);
 
 #endif
