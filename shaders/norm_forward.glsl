@@ -8,18 +8,19 @@ layout(std430, binding = 3) writeonly buffer P { vec4 pooled[]; };
 layout(push_constant) uniform Push {
     Tensor yt, xt, kt, pt; // in quads
     Walk walk;
-    uint h;
+    uint h, channels;
 } p;
 
 void main()
 {
-    const uint c = gl_WorkGroupID.y, n = gl_WorkGroupID.z, h = p.h, row = p.xt.pitch;
+    const uint c = norm_channel(), n = gl_WorkGroupID.z, h = p.h, row = p.xt.pitch;
+    if (ALONE && c >= p.channels) return;
     const Walk walk = p.walk;
-    const uint to = at(p.yt, n, c, 0, 0), from = at(p.xt, n, c, 0, 0), end = walk_end(walk);
+    const uint to = at(p.yt, n, c, 0, 0), from = at(p.xt, n, c, 0, 0), end = norm_end(walk);
     const uint pooled_to = at(p.pt, n, c, 0, 0), pooled_row = p.pt.pitch;
     const vec4 k = table[at(p.kt, n / PICTURES, c, 0, 0)];
     const float mean = k.x, factor = k.y * k.z, beta = k.w;
-    for (Place tile = walk_start(walk); tile.i < end; walk_step(walk, tile)) {
+    for (Place tile = norm_start(walk); tile.i < end; walk_step(walk, tile)) {
         vec4 sum = vec4(0.0);
         [[unroll]] for (uint j = 0; j < FACTOR; j++)
             [[unroll]] for (uint i = 0; i < FACTOR; i++) {

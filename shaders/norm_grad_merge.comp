@@ -9,6 +9,8 @@ layout(constant_id = 1) const bool WANT_GAMMA = true;
 layout(constant_id = 2) const bool ADD_GAMMA = false;
 layout(constant_id = 3) const bool WANT_BETA = true;
 layout(constant_id = 4) const bool ADD_BETA = false;
+// Nothing is wanted of the parameters, and a statistic has so few pieces that an invocation takes them all.
+layout(constant_id = 5) const bool ALONE = false;
 layout(std430, binding = 0) writeonly buffer K { vec4 table[]; };
 layout(std430, binding = 1) readonly buffer P { vec4 parts[]; };
 layout(std430, binding = 2) buffer DG { float dgamma[]; };
@@ -17,8 +19,17 @@ layout(push_constant) uniform Push {
     Tensor kt, pt, dgt, dbt; // kt, pt in quads
     uint statistics, pictures, pieces; // statistics of a channel, pictures of one, pieces of a plane
     float count;                       // elements of one
+    uint channels;
 } p;
 shared vec2 part[64];
+
+vec2 sum_of_alone(uint g, uint c)
+{
+    vec2 sum = vec2(0.0);
+    for (uint i = 0; i < p.pictures; i++)
+        for (uint k = 0; k < p.pieces; k++) sum += parts[at(p.pt, g * p.pictures + i, c, k, 0)].xy;
+    return sum;
+}
 
 // The sum over the pieces of statistic g for lane 0, nothing for the others.
 vec2 sum_of(uint g, uint c, uint lane)
@@ -39,6 +50,12 @@ vec2 sum_of(uint g, uint c, uint lane)
 void main()
 {
     const uint lane = gl_LocalInvocationID.x, c = gl_WorkGroupID.x;
+    if (ALONE) {
+        const uint g = gl_WorkGroupID.y, own = gl_GlobalInvocationID.x;
+        if (TRAINING && own < p.channels)
+            table[at(p.kt, g, own, 0, 0) + 1] = vec4(sum_of_alone(g, own) / p.count, 0.0, 0.0);
+        return;
+    }
     vec2 all = vec2(0.0);
     for (uint g = 0; g < p.statistics; g++) {
         const vec2 sum = sum_of(g, c, lane);

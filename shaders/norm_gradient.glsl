@@ -14,14 +14,14 @@ layout(push_constant) uniform Push {
     Tensor dpt; // in its texels
 #endif
     Walk walk;
-    uint h;
+    uint h, channels;
 } p;
 
 // Where the group's plane of it begins.
 uint pooled_plane()
 {
 #ifdef TEXELS
-    return at(p.dpt, gl_WorkGroupID.z, gl_WorkGroupID.y, 0, 0);
+    return at(p.dpt, gl_WorkGroupID.z, norm_channel(), 0, 0);
 #else
     return 0;
 #endif

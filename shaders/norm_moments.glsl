@@ -9,6 +9,7 @@ QUADS(1, x);
 layout(push_constant) uniform Push {
     Tensor pt, xt; // in quads
     Walk walk;
+    uint h, channels;
 } p;
 shared vec3 part[LANES];
 
@@ -33,21 +34,25 @@ vec3 quad_moments(Place place, vec4 v, uint w)
 
 void main()
 {
-    const uint lane = gl_LocalInvocationID.x, c = gl_WorkGroupID.y, n = gl_WorkGroupID.z;
+    const uint lane = gl_LocalInvocationID.x, c = norm_channel(), n = gl_WorkGroupID.z;
+    if (ALONE && c >= p.channels) return;
     const Walk walk = p.walk;
-    const uint start = at(p.xt, n, c, 0, 0), end = walk_end(walk);
+    const uint start = at(p.xt, n, c, 0, 0), end = norm_end(walk);
     const float first = quad(x, start).x;
     vec3 m = vec3(0.0);
-    Place place = walk_start(walk);
-    if (!MASK)
+    Place place = norm_start(walk);
+    if (!MASK && !ALONE)
         for (; place.i + (BATCH - 1) * LANES < end; place.i += BATCH * LANES)
             m = merge(m, batch_moments(start + place.i, first));
     for (; place.i < end; walk_step(walk, place))
         m = merge(m, quad_moments(place, quad(x, start + place.i) - first, walk.w));
-    part[lane] = m;
-    for (uint half_count = LANES / 2; half_count > 0; half_count /= 2) {
-        barrier();
-        if (lane < half_count) part[lane] = merge(part[lane], part[lane + half_count]);
+    if (!ALONE) {
+        part[lane] = m;
+        for (uint half_count = LANES / 2; half_count > 0; half_count /= 2) {
+            barrier();
+            if (lane < half_count) part[lane] = merge(part[lane], part[lane + half_count]);
+        }
+        m = part[0];
     }
-    if (lane == 0) parts[at(p.pt, n, c, gl_WorkGroupID.x, 0)] = vec4(part[0], first);
+    if (ALONE || lane == 0) parts[at(p.pt, n, c, gl_WorkGroupID.x, 0)] = vec4(m, first);
 }

@@ -11,20 +11,23 @@ struct Walk {
     uint each;  // quadruples for one invocation
 };
 struct Place {
-    uint i;      // the quadruple's number in the plane
-    uint y, x;   // its row, and its number in the row
-    uint dy, dx; // from a quadruple to this invocation's next
+    uint i;          // the quadruple's number in the plane
+    uint y, x;       // its row, and its number in the row
+    uint di, dy, dx; // from a quadruple to this invocation's next
 };
 
 Place walk_start(Walk walk)
 {
     const uint i = gl_WorkGroupID.x * (LANES * walk.each) + gl_LocalInvocationID.x;
-    return Place(i, i / walk.row, i % walk.row, LANES / walk.row, LANES % walk.row);
+    return Place(i, i / walk.row, i % walk.row, LANES, LANES / walk.row, LANES % walk.row);
 }
+
+// The start of an invocation that goes through a whole plane alone.
+Place walk_start_alone(Walk walk) { return Place(0, 0, 0, 1, 1 / walk.row, 1 % walk.row); }
 
 void walk_step(Walk walk, inout Place at)
 {
-    at.i += LANES;
+    at.i += at.di;
     at.y += at.dy;
     at.x += at.dx;
     if (at.x >= walk.row) {

@@ -100,6 +100,13 @@ static vkp_walk walk_of(const vkp_tensor *x, uint32_t side)
     return vkp_walk_of_tiles(x, side, each ? each : 1);
 }
 
+/* A tree of sums and its barriers cost more than these few quads (or pieces) one after the other. */
+#define MOST_QUADS_ALONE 64
+#define MOST_PIECES_ALONE 16
+
+/* Whether an invocation takes a plane of x alone, and LANES channels make a group. */
+static bool planes_alone(const vkp_tensor *x) { return vkp_plane(x) / 4 <= MOST_QUADS_ALONE; }
+
 /* A pass over the pixels of x: what it writes first, then x, then what else it reads or writes. */
 typedef struct pass {
     vkp_shader shader, texel_shader;
@@ -144,6 +151,7 @@ static vkp_status record(vkp_program *p, const vkp_node *node, const pass *s)
     /* Whether some pixels are in no window, or some tiles not whole. */
     const bool cut = (s->dy ? x->shape.w : x->pitch / 4) % factor || x->shape.h % factor;
     const vkp_walk walk = walk_of(x, s->dy ? 1 : factor);
+    const bool alone = planes_alone(x);
     const uint32_t chunk =
         vkp_walk_pictures(device, (const vkp_tensor *const[]){x, s->result, s->dy, s->pooled}, 4);
     uint32_t slope;
@@ -152,10 +160,11 @@ static vkp_status record(vkp_program *p, const vkp_node *node, const pass *s)
         /* Whole groups, or as much as fits of one. */
         count = chunk < group ? least(chunk, group - n % group) : least(chunk / group * group, x->shape.n - n);
         vkp_dispatch d = {.shader = texels ? s->texel_shader : s->shader,
-                          .groups = {walk.groups, x->shape.c, count},
+                          .groups = {alone ? 1 : walk.groups, alone ? vkp_groups(x->shape.c, LANES) : x->shape.c,
+                                     count},
                           .spec = {a->activation, slope, vkp_has_padding(x), group, factor, pool,
-                                   is_there(s->dy ? s->dy : s->result), cut, s->add},
-                          .spec_count = 9};
+                                   is_there(s->dy ? s->dy : s->result), cut, s->add, alone},
+                          .spec_count = 10};
         bind_part(device, &d, s->result, s->pooled, n, count, s->add ? VKP_READ_WRITE : VKP_WRITE, false);
         bind_part(device, &d, x, NULL, n, count, VKP_READ, texels);
         if (s->dy) bind_part(device, &d, s->dy, s->pooled, n, count, VKP_READ, texels);
@@ -172,6 +181,7 @@ static vkp_status record(vkp_program *p, const vkp_node *node, const pass *s)
             bind_part(device, &d, s->pooled, s->result, n, count, VKP_WRITE, false);
         vkp_push_walk(&d, x, walk);
         vkp_push(&d, x->shape.h);
+        vkp_push(&d, x->shape.c);
         VKP_TRY(vkp_program_dispatch(p, &d));
     }
     return VKP_OK;
@@ -188,11 +198,16 @@ vkp_status vkp_norm_merge(vkp_program *p, const vkp_tensor *parts, uint32_t pict
                           const vkp_tensor *stats)
 {
     const vkp_device *device = vkp_program_device(p);
-    vkp_dispatch d = {.shader = VKP_SHADER_norm_merge, .groups = {stats->shape.c, stats->shape.n, 1}};
+    const uint32_t channels = stats->shape.c;
+    const bool alone = pictures_of_one * parts->shape.h <= MOST_PIECES_ALONE;
+    vkp_dispatch d = {.shader = VKP_SHADER_norm_merge,
+                      .groups = {alone ? vkp_groups(channels, LANES) : channels, stats->shape.n, 1},
+                      .spec = {alone}, .spec_count = 1};
     vkp_bind(device, &d, stats, VKP_WRITE);
     vkp_bind_quads(device, &d, parts, VKP_READ, false);
     vkp_push(&d, pictures_of_one);
     vkp_push(&d, parts->shape.h);
+    vkp_push(&d, channels);
     return vkp_program_dispatch(p, &d);
 }
 
@@ -274,9 +289,12 @@ static vkp_status reduce_gradient(vkp_program *p, const vkp_node *node, const vk
     VKP_TRY(new_parts(p, x, &parts));
     VKP_TRY(record(p, node, &(pass){PASS(norm_grad_sums), .result = &parts, .dy = &node->d_out[Y],
                                     .pooled = &node->d_out[POOLED], .table = table}));
-    vkp_dispatch d = {.shader = VKP_SHADER_norm_grad_merge, .groups = {x->shape.c, 1, 1}, .spec_count = 5,
+    const bool alone = !dgamma->buffer && !dbeta->buffer && each * parts.shape.h <= MOST_PIECES_ALONE;
+    vkp_dispatch d = {.shader = VKP_SHADER_norm_grad_merge,
+                      .groups = {alone ? vkp_groups(x->shape.c, LANES) : x->shape.c, alone ? groups : 1, 1},
                       .spec = {node->attr.training, dgamma->buffer != 0, node->add[GAMMA], dbeta->buffer != 0,
-                               node->add[BETA]}};
+                               node->add[BETA], alone},
+                      .spec_count = 6};
     vkp_bind_quads(device, &d, table, VKP_READ_WRITE, false);
     vkp_bind_quads(device, &d, &parts, VKP_READ, false);
     /* What is not wanted is not written; the table keeps its binding valid. */
@@ -286,6 +304,7 @@ static vkp_status reduce_gradient(vkp_program *p, const vkp_node *node, const vk
     vkp_push(&d, each);
     vkp_push(&d, parts.shape.h);
     vkp_push_float(&d, (float)each * (float)x->shape.h * (float)x->shape.w);
+    vkp_push(&d, x->shape.c);
     return vkp_program_dispatch(p, &d);
 }
 
