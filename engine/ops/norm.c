@@ -12,8 +12,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/norm.h"
 #include "ops/moves.h"
+#include "ops/norm.h"
 #include "ops/op.h"
 #include "ops/walk.h"
 
