@@ -354,8 +354,9 @@ static vkp_tensor find_gradient(const session *s, const char *name, bool in_g_st
 /* What a norm pools in its own pass: its output, and the next block's first layer. */
 static const char *pooled_of(const char *name)
 {
-    static const char *const list[][2] = {{"enc1.2", "enc2.0"},   {"enc2.3", "enc3.0"},   {"enc3.3", "enc4.0"},
-                                          {"conv1.2", "conv2.0"}, {"conv3.6", "conv4.0"}, {"conv4.6", "conv5.0"}};
+    static const char *const list[][2] = {
+        {"enc1.2", "enc2.0"},   {"enc2.3", "enc3.0"},   {"enc3.3", "enc4.0"},
+        {"conv1.2", "conv2.0"}, {"conv3.6", "conv4.0"}, {"conv4.6", "conv5.0"}};
     static char pooled[48];
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         if (!ends_with(name, list[i][0])) continue;
@@ -381,7 +382,8 @@ static void add_spread(const comparison *c, const char *pooled, bool in_g_step, 
 }
 
 /* A value or its gradient, of *count elements; the caller frees it. */
-static float *read_layer(const comparison *c, const char *name, bool gradient, bool in_g_step, uint64_t *count)
+static float *read_layer(const comparison *c, const char *name, bool gradient, bool in_g_step,
+                         uint64_t *count)
 {
     const char *pooled = gradient ? pooled_of(name) : NULL;
     const bool spread_only = pooled && strncmp(name, "D.", 2) == 0;
@@ -406,7 +408,8 @@ static void compare_layer(comparison *c, const char *torch)
         return;
     }
     uint64_t count;
-    float *got = read_layer(c, name, gradient, in_g_step, &count), *want = dense_from_file(c->file, torch, count);
+    float *got = read_layer(c, name, gradient, in_g_step, &count);
+    float *want = dense_from_file(c->file, torch, count);
     const double error = dense_compare(got, want, count, 0).mean;
     if (gradient)
         add_to(&c->gradients, error, torch, gradient_limit(c));

@@ -145,8 +145,8 @@ static vkp_status norm(const builder *b, const char *block, uint32_t index, vkp_
 
 /* Convolution "BLOCK.INDEX" with the norm, the activation and, if not NULL, the pooling that follow it. *y
  * given: written into. */
-static vkp_status conv_norm(const builder *b, const char *block, uint32_t index, uint32_t upsample, vkp_value x,
-                            pooling *next, vkp_value *y)
+static vkp_status conv_norm(const builder *b, const char *block, uint32_t index, uint32_t upsample,
+                            vkp_value x, pooling *next, vkp_value *y)
 {
     char layer[32];
     vkp_value out[VKP_MAX_OUT] = {0};
