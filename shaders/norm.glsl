@@ -38,8 +38,8 @@ uint norm_end(Walk walk)
     return ALONE ? walk.count : min((gl_WorkGroupID.x + 1) * LANES * walk.each, walk.count);
 }
 
-// Quad i of row j of a tile: whether it is in the plane, of h rows of `row` quads, and its number there, or that
-// of one that is.
+// Quad i of row j of a tile: whether it is in the plane, of h rows of `row` quads, and its number there, or
+// that of one that is.
 bool in_plane(Place tile, uint i, uint j, uint row, uint h)
 {
     return !CUT || (tile.x * FACTOR + i < row && tile.y * FACTOR + j < h);

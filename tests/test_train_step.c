@@ -57,7 +57,8 @@ static cJSON *read_json(const char *path)
     return json;
 }
 
-static void open_session(session *s, const char *suffix)
+/* keep_all: values and gradients can be read by name; without it the step is the one that trains. */
+static void open_session(session *s, const char *suffix, bool keep_all)
 {
     *s = (session){0};
     snprintf(s->folder, sizeof s->folder, "%s/%s%s", data_folder, preset, suffix);
@@ -78,7 +79,7 @@ static void open_session(session *s, const char *suffix)
     assert_ok(vkp_params_load(&s->model.discriminator, path_in(s, "discriminator.safetensors")));
     s->pictures = batch_make(n, size, size);
     assert_ok(vkp_step_create(test_device, &s->config, &s->model, n, size, size, &s->pictures.buffer,
-                              &s->arena, true, &s->step));
+                              &s->arena, keep_all, &s->step));
 }
 
 static void close_session(session *s)
@@ -350,6 +351,52 @@ static vkp_tensor find_gradient(const session *s, const char *name, bool in_g_st
     return t;
 }
 
+/* What a norm pools in its own pass: its output, and the next block's first layer. */
+static const char *pooled_of(const char *name)
+{
+    static const char *const list[][2] = {
+        {"enc1.2", "enc2.0"},   {"enc2.3", "enc3.0"},   {"enc3.3", "enc4.0"},
+        {"conv1.2", "conv2.0"}, {"conv3.6", "conv4.0"}, {"conv4.6", "conv5.0"}};
+    static char pooled[48];
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        if (!ends_with(name, list[i][0])) continue;
+        snprintf(pooled, sizeof pooled, "%.*s%s", (int)(strlen(name) - strlen(list[i][0])), name, list[i][1]);
+        return pooled;
+    }
+    return NULL;
+}
+
+/* Adds the gradient of what is pooled of (n,c,h,w): there is no such tensor in the graph. */
+static void add_spread(const comparison *c, const char *pooled, bool in_g_step, vkp_shape s, float *sum)
+{
+    const vkp_tensor t = find_gradient(c->s, pooled, in_g_step);
+    const uint32_t f = s.h / t.shape.h;
+    float *d = dense_read(vkp_step_program(c->s->step), &t);
+    assert_true(f == s.w / t.shape.w && t.shape.n == s.n && t.shape.c == s.c);
+    for (uint64_t i = 0; i < vkp_shape_count(s); i++) {
+        const uint64_t x = i % s.w / f, y = i / s.w % s.h / f, plane = i / s.w / s.h;
+        if (x < t.shape.w && y < t.shape.h)
+            sum[i] += d[(plane * t.shape.h + y) * t.shape.w + x] / (float)(f * f);
+    }
+    free(d);
+}
+
+/* A value or its gradient, of *count elements; the caller frees it. */
+static float *read_layer(const comparison *c, const char *name, bool gradient, bool in_g_step,
+                         uint64_t *count)
+{
+    const char *pooled = gradient ? pooled_of(name) : NULL;
+    const bool spread_only = pooled && strncmp(name, "D.", 2) == 0;
+    const vkp_tensor t =
+        gradient && !spread_only ? find_gradient(c->s, name, in_g_step) : find_value(c->s, "", name);
+    assert_int_equal(t.shape.n, c->s->config.batch);
+    *count = vkp_shape_count(t.shape);
+    float *got = dense_read(vkp_step_program(c->s->step), &t);
+    if (spread_only) memset(got, 0, *count * sizeof *got);
+    if (pooled) add_spread(c, pooled, in_g_step, t.shape, got);
+    return got;
+}
+
 /* "G.enc1.out", its gradient "grad.G.enc1.out", or, by G's loss, "g_step.grad.D.fake.conv1.out". */
 static void compare_layer(comparison *c, const char *torch)
 {
@@ -360,10 +407,9 @@ static void compare_layer(comparison *c, const char *torch)
         c->fused++;
         return;
     }
-    const vkp_tensor t = gradient ? find_gradient(c->s, name, in_g_step) : find_value(c->s, "", name);
-    assert_int_equal(t.shape.n, c->s->config.batch);
-    const uint64_t count = vkp_shape_count(t.shape);
-    float *got = dense_read(vkp_step_program(c->s->step), &t), *want = dense_from_file(c->file, torch, count);
+    uint64_t count;
+    float *got = read_layer(c, name, gradient, in_g_step, &count);
+    float *want = dense_from_file(c->file, torch, count);
     const double error = dense_compare(got, want, count, 0).mean;
     if (gradient)
         add_to(&c->gradients, error, torch, gradient_limit(c));
@@ -411,7 +457,7 @@ static void first_step_by_name(void **state)
     (void)state;
     session s;
     vkp_losses losses;
-    open_session(&s, "");
+    open_session(&s, "", true);
     assert_true(train(&s, 0, cJSON_GetObjectItemCaseSensitive(s.expected, "losses")->child, &losses) <= 1e-5);
     vkp_safetensors *file = dense_open(path_in(&s, "activations.safetensors"));
     comparison c = {.s = &s, .file = file};
@@ -470,7 +516,7 @@ static void losses_at_the_presets_rate(void **state)
     (void)state;
     session s;
     double off[10];
-    open_session(&s, "");
+    open_session(&s, "", false);
     assert_int_equal(train_all(&s, off, 10), 10);
     report_losses(off, 10, "the preset's rate");
     assert_true(off[0] <= 1e-5);
@@ -568,7 +614,7 @@ static void ten_slow_steps(void **state)
     session s;
     double off[10];
     finals f = {0};
-    open_session(&s, "-slow");
+    open_session(&s, "-slow", false);
     assert_int_equal(train_all(&s, off, 10), 10);
     report_losses(off, 10, "1e-6");
     for (int i = 0; i < 10; i++) assert_true(off[i] <= 5e-5);

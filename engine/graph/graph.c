@@ -56,6 +56,7 @@ void vkp_graph_destroy(vkp_graph *g)
 }
 
 vkp_program *vkp_graph_program(const vkp_graph *g) { return g->program; }
+bool vkp_graph_keeps_all(const vkp_graph *g) { return g->keep_all; }
 
 static vkp_status add_value(vkp_graph *g, const vkp_tensor *tensor, const char *name, vkp_value *out)
 {

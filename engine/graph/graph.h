@@ -21,6 +21,7 @@ typedef uint32_t vkp_value; /* 0: no value */
 VKP_MUST_USE vkp_status vkp_graph_create(vkp_program *program, bool keep_all, vkp_graph **out);
 void vkp_graph_destroy(vkp_graph *graph);
 vkp_program *vkp_graph_program(const vkp_graph *graph);
+bool vkp_graph_keeps_all(const vkp_graph *graph);
 
 /* A new activation (n,c,h,w) in planned memory. Names need not be unique; the latest is found by name. */
 VKP_MUST_USE vkp_status vkp_graph_activation(vkp_graph *graph, vkp_shape shape, const char *name,

@@ -91,15 +91,36 @@ static vkp_status pool(const builder *b, const char *layer, uint32_t factor, vkp
     return VKP_OK;
 }
 
+/* The average pooling that the next block begins with. A norm makes it in its own pass. */
+typedef struct pooling {
+    const char *block; /* the next; its layer 0 pools */
+    uint32_t factor;
+    bool only;         /* nobody else reads what is pooled */
+    vkp_value out;
+} pooling;
+
+/* Where a norm will write what it pools of x. */
+static vkp_status make_pooled(const builder *b, vkp_value x, pooling *next)
+{
+    char name[48];
+    const vkp_shape s = vkp_graph_at(b->graph, x).shape;
+    snprintf(name, sizeof name, "%s.%s.0", b->prefix, next->block);
+    return vkp_graph_activation(b->graph, (vkp_shape){s.n, s.c, s.h / next->factor, s.w / next->factor}, name,
+                                &next->out);
+}
+
 /* Norm "BLOCK.INDEX" with the activation that follows it, whose layer index is one higher: that is the
- * output's name. `stats` are x's statistics. *y given: written into. */
+ * output's name. `stats` are x's statistics. *y given: written into. `next` may be NULL; where nothing but it
+ * is wanted there is no y, unless the graph keeps all values. */
 static vkp_status norm(const builder *b, const char *block, uint32_t index, vkp_value x, vkp_value stats,
-                       vkp_value *y)
+                       pooling *next, vkp_value *y)
 {
     char name[48];
     snprintf(name, sizeof name, "%s.%s.%u", b->prefix, block, index + 1);
     const vkp_attr attr = {.training = true,
                            .pictures = b->pictures,
+                           .factor = next ? next->factor : 0,
+                           .pooled_only = next && next->only && !vkp_graph_keeps_all(b->graph),
                            .activation = b->activation,
                            .slope = LEAKY_SLOPE,
                            .eps = EPS};
@@ -107,7 +128,8 @@ static vkp_status norm(const builder *b, const char *block, uint32_t index, vkp_
     const vkp_value var = vkp_bound_find(b->params, "%s.%u.running_var", block, index);
     const vkp_value in[VKP_MAX_IN] = {x, vkp_bound_find(b->params, "%s.%u.weight", block, index),
                                       vkp_bound_find(b->params, "%s.%u.bias", block, index), 0, 0, stats};
-    vkp_value out[VKP_MAX_OUT] = {*y};
+    if (next) VKP_TRY(make_pooled(b, x, next));
+    vkp_value out[VKP_MAX_OUT] = {*y, 0, next ? next->out : 0};
     VKP_TRY(vkp_graph_apply(b->graph, &vkp_op_norm, &attr, name, in, out));
     *y = out[0];
     if (!mean) return VKP_OK;
@@ -121,15 +143,16 @@ static vkp_status norm(const builder *b, const char *block, uint32_t index, vkp_
     return VKP_OK;
 }
 
-/* Convolution "BLOCK.INDEX" with the norm and the activation that follow it. *y given: written into. */
-static vkp_status conv_norm(const builder *b, const char *block, uint32_t index, uint32_t upsample, vkp_value x,
-                            vkp_value *y)
+/* Convolution "BLOCK.INDEX" with the norm, the activation and, if not NULL, the pooling that follow it. *y
+ * given: written into. */
+static vkp_status conv_norm(const builder *b, const char *block, uint32_t index, uint32_t upsample,
+                            vkp_value x, pooling *next, vkp_value *y)
 {
     char layer[32];
     vkp_value out[VKP_MAX_OUT] = {0};
     snprintf(layer, sizeof layer, "%s.%u", block, index);
     VKP_TRY(conv_into(b, layer, upsample, VKP_LINEAR, layer, true, x, out));
-    return norm(b, block, index + 1, out[0], out[1], y);
+    return norm(b, block, index + 1, out[0], out[1], next, y);
 }
 
 /* The generator's encoder and decoder blocks, in forward order. A block's output is a channel slice of
@@ -186,20 +209,26 @@ vkp_status vkp_generator_fold(const vkp_bound_params *params, vkp_bound_params *
     return VKP_OK;
 }
 
-static vkp_status g_block(const builder *b, int which, vkp_value x, vkp_value *y)
+/* A block without its pooling, which the block before it has done: `next`, if not NULL. */
+static vkp_status g_block(const builder *b, int which, vkp_value x, pooling *next, vkp_value *y)
 {
     char layer[32], result[32];
     const uint32_t index = g_conv_index(which);
-    vkp_value z = x;
-    snprintf(layer, sizeof layer, "%s.0", g_blocks[which].name);
-    if (g_blocks[which].pool) VKP_TRY(pool(b, layer, g_blocks[which].pool, x, &z));
-    if (b->training) return conv_norm(b, g_blocks[which].name, index, g_blocks[which].upsample, z, y);
+    if (b->training) return conv_norm(b, g_blocks[which].name, index, g_blocks[which].upsample, x, next, y);
     vkp_value out[VKP_MAX_OUT] = {*y};
     snprintf(layer, sizeof layer, "%s.%u", g_blocks[which].name, index);
     snprintf(result, sizeof result, "%s.%u", g_blocks[which].name, index + 2);
-    VKP_TRY(conv_into(b, layer, g_blocks[which].upsample, b->activation, result, false, z, out));
+    VKP_TRY(conv_into(b, layer, g_blocks[which].upsample, b->activation, result, false, x, out));
     *y = out[0];
-    return VKP_OK;
+    if (!next) return VKP_OK;
+    snprintf(layer, sizeof layer, "%s.0", next->block);
+    return pool(b, layer, next->factor, *y, &next->out);
+}
+
+/* The pooling that a block begins with; the decoder reads what is pooled too. */
+static pooling g_pooling(int which)
+{
+    return (pooling){.block = g_blocks[which].name, .factor = g_blocks[which].pool};
 }
 
 /* Where a block will write its output: channels of `whole` from `c` on, by the name of its last layer. */
@@ -244,13 +273,14 @@ vkp_status vkp_generator_forward(const vkp_bound_params *params, vkp_value gray,
     VKP_TRY(make_skip(&b, s, 1, DEC3, ENC1, &cat4, &dec3, &enc1));
     VKP_TRY(make_skip(&b, s, 4, DEC2, ENC2, &cat3, &dec2, &enc2));
     VKP_TRY(make_skip(&b, s, 8, DEC1, ENC3, &cat2, &dec1, &enc3));
-    VKP_TRY(g_block(&b, ENC1, gray, &enc1));
-    VKP_TRY(g_block(&b, ENC2, enc1, &enc2));
-    VKP_TRY(g_block(&b, ENC3, enc2, &enc3));
-    VKP_TRY(g_block(&b, ENC4, enc3, &enc4));
-    VKP_TRY(g_block(&b, DEC1, enc4, &dec1));
-    VKP_TRY(g_block(&b, DEC2, cat2, &dec2));
-    VKP_TRY(g_block(&b, DEC3, cat3, &dec3));
+    pooling to2 = g_pooling(ENC2), to3 = g_pooling(ENC3), to4 = g_pooling(ENC4);
+    VKP_TRY(g_block(&b, ENC1, gray, &to2, &enc1));
+    VKP_TRY(g_block(&b, ENC2, to2.out, &to3, &enc2));
+    VKP_TRY(g_block(&b, ENC3, to3.out, &to4, &enc3));
+    VKP_TRY(g_block(&b, ENC4, to4.out, NULL, &enc4));
+    VKP_TRY(g_block(&b, DEC1, enc4, NULL, &dec1));
+    VKP_TRY(g_block(&b, DEC2, cat2, NULL, &dec2));
+    VKP_TRY(g_block(&b, DEC3, cat3, NULL, &dec3));
     return conv(&b, "dec4.0", 1, VKP_TANH, "dec4.1", cat4, &pass->out);
 }
 
@@ -291,21 +321,21 @@ vkp_status vkp_discriminator_forward(const vkp_bound_params *params, const vkp_c
                        .training = true,
                        .pictures = config->d_norm == VKP_CONFIG_NORM_INSTANCE ? 1 : n / batches,
                        .activation = VKP_LEAKY_RELU};
+    static const char *const blocks[] = {"conv3", "conv4", "conv5"};
+    pooling next = {.block = "conv2", .factor = config->d_pools[0], .only = true};
     vkp_value x, y = 0;
-    VKP_TRY(conv_norm(&b, "conv1", 0, 1, rgb, &y));
-    VKP_TRY(pool(&b, "conv2.0", config->d_pools[0], y, &x));
-    VKP_TRY(conv(&b, "conv2.1", 1, VKP_LEAKY_RELU, "conv2.2", x, &x));
+    VKP_TRY(conv_norm(&b, "conv1", 0, 1, rgb, &next, &y));
+    VKP_TRY(conv(&b, "conv2.1", 1, VKP_LEAKY_RELU, "conv2.2", next.out, &x));
     VKP_TRY(conv(&b, "conv2.3", 1, VKP_LEAKY_RELU, "conv2.4", x, &x));
-    for (uint32_t i = 3; i <= 5; i++) {
-        char block[16], layer[32];
-        snprintf(block, sizeof block, "conv%u", i);
-        snprintf(layer, sizeof layer, "%s.0", block);
-        VKP_TRY(pool(&b, layer, config->d_pools[i - 2], x, &x));
-        for (uint32_t half = 0; half < 2; half++) {
-            y = 0;
-            VKP_TRY(conv_norm(&b, block, 1 + 3 * half, 1, x, &y));
-            x = y;
-        }
+    VKP_TRY(pool(&b, "conv3.0", config->d_pools[1], x, &x));
+    for (uint32_t i = 0; i < 3; i++) {
+        const bool last = i == 2;
+        y = 0;
+        VKP_TRY(conv_norm(&b, blocks[i], 1, 1, x, NULL, &y));
+        if (!last) next = (pooling){.block = blocks[i + 1], .factor = config->d_pools[i + 2], .only = true};
+        x = 0;
+        VKP_TRY(conv_norm(&b, blocks[i], 4, 1, y, last ? NULL : &next, &x));
+        if (!last) x = next.out;
     }
     return conv(&b, "out_patch", 1, VKP_LINEAR, "out_patch", x, &pass->out);
 }

@@ -2,18 +2,18 @@
  * InstanceNorm2d). Large tensors are swept as few times as the formula allows: once for the statistics,
  * once for y; once for the gradient's sums, once for dx.
  *
- * attr.pictures consecutive pictures share one mean and variance a channel: `stats` is (n / pictures, c, 1, 2).
+ * attr.pictures consecutive pictures share a channel's mean and variance: `stats` is (n / pictures, c, 1, 2).
  * Training takes them from x, or as the input `given` from whoever computed them with x, and then makes no
  * `stats`; evaluation takes the running ones.
  *
- * With attr.factor the same sweeps do the average pooling of y that follows (torch.nn.AvgPool2d(factor)): it is
- * the output `pooled`, and its gradient is spread over the pixels where they are read, never in memory. With
+ * With attr.factor the same sweeps do the average pooling of y that follows (torch.nn.AvgPool2d(factor)): the
+ * output `pooled`. Its gradient is spread over the pixels where they are read, never in memory. With
  * attr.pooled_only y itself is not made. */
 #include <math.h>
 #include <string.h>
 
-#include "ops/norm.h"
 #include "ops/moves.h"
+#include "ops/norm.h"
 #include "ops/op.h"
 #include "ops/walk.h"
 
@@ -78,8 +78,8 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
                         "use the operation activation after it)", vkp_shape_text(x, text));
     const uint32_t f = node->attr.factor;
     if (node->attr.pooled_only && !f)
-        return vkp_fail(VKP_SHAPE, "norm of %s has nothing to make (neither y nor a pooling factor; give one)",
-                        vkp_shape_text(x, text));
+        return vkp_fail(VKP_SHAPE, "norm of %s has nothing to make (neither y nor a pooling factor; "
+                        "give one)", vkp_shape_text(x, text));
     if (f && (x.h < f || x.w < f))
         return vkp_fail(VKP_SHAPE, "norm of %s cannot pool by %u (no whole window fits; check the sizes)",
                         vkp_shape_text(x, text), f);
@@ -110,9 +110,9 @@ static bool planes_alone(const vkp_tensor *x) { return vkp_plane(x) / 4 <= MOST_
 /* A pass over the pixels of x: what it writes first, then x, then what else it reads or writes. */
 typedef struct pass {
     vkp_shader shader, texel_shader;
-    const vkp_tensor *result;       /* y, parts or dx */
-    const vkp_tensor *dy, *table;   /* NULL: not read */
-    const vkp_tensor *pooled;       /* its gradient where there is dy; NULL: neither */
+    const vkp_tensor *result;     /* y, parts or dx; without a buffer: only pooled */
+    const vkp_tensor *dy, *table; /* NULL: not read; dy without a buffer: only the pooled tensor's gradient */
+    const vkp_tensor *pooled;     /* written, or where there is dy its gradient; NULL or no buffer: neither */
     bool add;
 } pass;
 #define PASS(name) VKP_SHADER_##name, VKP_SHADER_##name##_texel
@@ -133,12 +133,35 @@ static bool reads_texels(const vkp_device *device, const vkp_tensor *x, const vk
     return true;
 }
 
-/* Binds the pictures of `t`, or, since what shaders name must be bound, of the other where it is not there. */
+/* Binds pictures of `t` or, where it is not there but must be bound since the shader names it, of `other`. */
 static void bind_part(const vkp_device *device, vkp_dispatch *d, const vkp_tensor *t, const vkp_tensor *other,
                       uint32_t n, uint32_t count, vkp_access access, bool texels)
 {
     const vkp_tensor part = vkp_tensor_pictures(is_there(t) ? t : other, n, count);
     vkp_bind_quads(device, d, &part, access, texels);
+}
+
+/* Everything that a pass binds for pictures [n, n + count), in the order of its shader. */
+static void bind_all(const vkp_device *device, vkp_dispatch *d, const vkp_node *node, const pass *s,
+                     uint32_t n, uint32_t count, bool texels)
+{
+    const uint32_t group = pictures(node);
+    bind_part(device, d, s->result, s->pooled, n, count, s->add ? VKP_READ_WRITE : VKP_WRITE, false);
+    bind_part(device, d, &node->in[X], NULL, n, count, VKP_READ, texels);
+    if (s->dy) bind_part(device, d, s->dy, s->pooled, n, count, VKP_READ, texels);
+    if (s->table)
+        bind_part(device, d, s->table, NULL, n / group, vkp_groups(count, group), VKP_READ, false);
+    if (!s->dy) {
+        if (s->table) bind_part(device, d, s->pooled, s->result, n, count, VKP_WRITE, false);
+    } else if (texels && is_there(s->pooled)) {
+        /* As much at once as the windows that a quad of pixels lies in. */
+        const vkp_tensor d_pooled = vkp_tensor_pictures(s->pooled, n, count);
+        const bool pairs = node->attr.factor == 2;
+        vkp_bind_texels(device, d, &d_pooled, pairs ? VK_FORMAT_R32G32_SFLOAT : VK_FORMAT_R32_SFLOAT,
+                        pairs ? 2 : 1);
+    } else if (texels) {
+        bind_part(device, d, s->dy, NULL, n, count, VKP_READ, true);
+    }
 }
 
 static vkp_status record(vkp_program *p, const vkp_node *node, const pass *s)
@@ -158,27 +181,15 @@ static vkp_status record(vkp_program *p, const vkp_node *node, const pass *s)
     memcpy(&slope, &a->slope, sizeof slope);
     for (uint32_t n = 0, count; n < x->shape.n; n += count) {
         /* Whole groups, or as much as fits of one. */
-        count = chunk < group ? least(chunk, group - n % group) : least(chunk / group * group, x->shape.n - n);
+        count = chunk < group ? least(chunk, group - n % group)
+                              : least(chunk / group * group, x->shape.n - n);
         vkp_dispatch d = {.shader = texels ? s->texel_shader : s->shader,
                           .groups = {alone ? 1 : walk.groups, alone ? vkp_groups(x->shape.c, LANES) : x->shape.c,
                                      count},
                           .spec = {a->activation, slope, vkp_has_padding(x), group, factor, pool,
                                    is_there(s->dy ? s->dy : s->result), cut, s->add, alone},
                           .spec_count = 10};
-        bind_part(device, &d, s->result, s->pooled, n, count, s->add ? VKP_READ_WRITE : VKP_WRITE, false);
-        bind_part(device, &d, x, NULL, n, count, VKP_READ, texels);
-        if (s->dy) bind_part(device, &d, s->dy, s->pooled, n, count, VKP_READ, texels);
-        if (s->table) bind_part(device, &d, s->table, NULL, n / group, vkp_groups(count, group), VKP_READ, false);
-        if (s->dy && texels && pool) {
-            const vkp_tensor d_pooled = vkp_tensor_pictures(s->pooled, n, count);
-            if (factor == 2)
-                vkp_bind_texels(device, &d, &d_pooled, VK_FORMAT_R32G32_SFLOAT, 2);
-            else
-                vkp_bind_texels(device, &d, &d_pooled, VK_FORMAT_R32_SFLOAT, 1);
-        } else if (s->dy && texels)
-            bind_part(device, &d, s->dy, NULL, n, count, VKP_READ, true);
-        if (s->table && !s->dy)
-            bind_part(device, &d, s->pooled, s->result, n, count, VKP_WRITE, false);
+        bind_all(device, &d, node, s, n, count, texels);
         vkp_push_walk(&d, x, walk);
         vkp_push(&d, x->shape.h);
         vkp_push(&d, x->shape.c);
@@ -354,8 +365,8 @@ static void add_to_block(const vkp_node *node, size_t plane, size_t i, double va
     if (y < h && x < w) pooled[(plane * h + y) * w + x] += value / (f * f);
 }
 
-/* One channel of pictures [first, first + count): statistics into stats, results into y and pooled. Given statistics are
- * x's own, which the gradient flows through: here they are computed as if they had not been given. */
+/* One channel of pictures [first, first + count): statistics into stats, results into y and pooled. Given
+ * statistics are x's own, which the gradient flows through: they are computed as if they had not been given. */
 static void reference_channel(const vkp_node *node, const double *const in[VKP_MAX_IN], uint32_t first,
                               uint32_t count, uint32_t c, double *stats, double *const out[VKP_MAX_OUT])
 {
