@@ -375,7 +375,8 @@ static void check_case(const vkp_op *op, const vkp_case *c, uint32_t number)
     const double tolerance = half ? fmax(own, 2 * HALF_ROUNDING) : own;
     /* A rounded result may lie on the other side of an activation's kink. The share of those is of the size of
      * the rounding, their gradients are wholly different, and the error is the root of the share. */
-    const double gradient_tolerance = half && c->attr.activation != VKP_LINEAR ? sqrt(tolerance) : 4 * tolerance;
+    const bool kinks = half && c->attr.activation != VKP_LINEAR;
+    const double gradient_tolerance = kinks ? sqrt(tolerance) : 4 * tolerance;
     char title[96];
     snprintf(title, sizeof title, "%s case %u", op->name, number);
     random_state = 12345 + number;
