@@ -87,13 +87,14 @@ void main()
                     part[i] = quad(g, g_start[c] + n * gt.stride_n + (within ? gy * wide + gx : 0));
                     if (!within) part[i] = vec4(0.0);
                 }
-                [[unroll]] for (int a = 0; a < CHANNELS; a++)
-                    [[unroll]] for (int t = 0; t < TAPS; t++)
-                        [[unroll]] for (int i = 0; i < ROWS * SPAN * 4; i++) {
+                // The sums of a row of taps in turn: a single one would wait for its own additions.
+                [[unroll]] for (int row = 0; row < CHANNELS * KERNEL; row++)
+                    [[unroll]] for (int i = 0; i < ROWS * SPAN * 4; i++)
+                        [[unroll]] for (int kx = 0; kx < KERNEL; kx++) {
                             const int py = i / (SPAN * 4), px = i % (SPAN * 4);
-                            sum[(a * TAPS + t) * PER_LANE + c] +=
-                                v[(a * HIGH + py + t / KERNEL) * ACROSS + px + t % KERNEL] *
-                                part[py * SPAN + px / 4][px % 4];
+                            const int from = row / KERNEL * HIGH + row % KERNEL + py;
+                            sum[(row * KERNEL + kx) * PER_LANE + c] +=
+                                v[from * ACROSS + px + kx] * part[py * SPAN + px / 4][px % 4];
                         }
             }
             [[unroll]] for (int i = 0; i < 2 * SIDE * FETCHES; i++) column[i] = column[i + SPAN * FETCHES];

@@ -45,7 +45,7 @@ static void wrong_usage(void **state)
         {"tune --preset train99", "train99"},
         {"tune --preset train01 --size 17", "17"},
         {"bench ops --variant conv2e=direct", "conv2d_input_grad"},
-        {"bench ops --variant conv2d_forward=fast", "phases, thin, lanes"},
+        {"bench ops --variant conv2d_forward=fast", "phases, thin, few, lanes"},
         {"bench ops --variant conv2d", "direct"},
         {"bench ops --variant conv2d=direct --variant conv2d=", "direct"},
     };

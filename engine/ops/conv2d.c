@@ -43,9 +43,11 @@ static const vkp_variant forward_variants[] = {
     VKP_VARIANT("gemm", vkp_for_gpu, vkp_conv2d_gemm_forward),
     VKP_VARIANT("phases", vkp_for_cpu, vkp_conv2d_phases_forward),
     VKP_VARIANT("thin", vkp_for_cpu, vkp_conv2d_thin_forward),
+    VKP_VARIANT("few", vkp_for_cpu, vkp_conv2d_few_forward),
     VKP_VARIANT("lanes", vkp_for_cpu, vkp_conv2d_lanes_forward),
     VKP_VARIANT("phases_storage", vkp_for_cpu, vkp_conv2d_phases_forward_storage),
     VKP_VARIANT("thin_storage", vkp_for_cpu, vkp_conv2d_thin_forward_storage),
+    VKP_VARIANT("few_storage", vkp_for_cpu, vkp_conv2d_few_forward_storage),
     VKP_VARIANT("lanes_storage", vkp_for_cpu, vkp_conv2d_lanes_forward_storage),
     VKP_PLAIN("direct", vkp_conv2d_direct_forward),
 };
@@ -54,9 +56,11 @@ static const vkp_variant input_grad_variants[] = {
     VKP_VARIANT("gemm", vkp_for_gpu, vkp_conv2d_gemm_input_grad),
     VKP_VARIANT("phases", vkp_for_cpu, vkp_conv2d_phases_input_grad),
     VKP_VARIANT("thin", vkp_for_cpu, vkp_conv2d_thin_input_grad),
+    VKP_VARIANT("few", vkp_for_cpu, vkp_conv2d_few_input_grad),
     VKP_VARIANT("lanes", vkp_for_cpu, vkp_conv2d_lanes_input_grad),
     VKP_VARIANT("phases_storage", vkp_for_cpu, vkp_conv2d_phases_input_grad_storage),
     VKP_VARIANT("thin_storage", vkp_for_cpu, vkp_conv2d_thin_input_grad_storage),
+    VKP_VARIANT("few_storage", vkp_for_cpu, vkp_conv2d_few_input_grad_storage),
     VKP_VARIANT("lanes_storage", vkp_for_cpu, vkp_conv2d_lanes_input_grad_storage),
     VKP_PLAIN("direct", vkp_conv2d_direct_input_grad),
 };
@@ -179,6 +183,13 @@ static const vkp_case cases[] = {
     {.in = CONV(1, 70, 3, 6, 3, 1), .attr = SAME(1)},
     {.in = CONV(1, 4, 9, 33, 33, 3), .attr = SAME(3)},
     {.in = CONV(2, 2, 3, 41, 17, 5), .attr = SAME(5)},
+    {.in = CONV(1, 1, 5, 131, 3, 5), .attr = SAME(5)}, /* few channels on either side */
+    {.in = CONV(2, 3, 3, 66, 7, 5), .attr = SAME(5)},
+    {.in = CONV(1, 2, 11, 70, 4, 3), .attr = SAME(3)},
+    {.in = CONV(3, 4, 6, 30, 9, 5), .attr = SAME(5)},
+    {.in = CONV(1, 3, 19, 3, 2, 5), .attr = SAME(5)},
+    {.in = CONV(2, 4, 7, 65, 4, 1), .attr = SAME(1)},
+    {.in = CONV(1, 6, 18, 9, 1, 3), .attr = SAME(3)},
     {.in = {{2, 3, 9, 8}, {4, 3, 3, 3}}, .attr = SAME(3)}, /* no bias */
     {.in = CONV(2, 3, 11, 13, 4, 3), .attr = {.kernel = 3, .stride = 2, .padding = 1}},
     {.in = CONV(1, 2, 9, 7, 3, 5), .attr = {.kernel = 5, .stride = 2, .padding = 2}},

@@ -44,6 +44,9 @@ VKP_CONV_FORMS(phases_input_grad)
 /* Lanes are pixels; as lanes, for up to 4 output channels (of the gradient: input channels). */
 VKP_CONV_FORMS(thin_forward)
 VKP_CONV_FORMS(thin_input_grad)
+/* The same for up to 4 input channels (of the gradient: output channels). */
+VKP_CONV_FORMS(few_forward)
+VKP_CONV_FORMS(few_input_grad)
 
 /* Weight gradients: partial results by subgroups whose lanes hold channels of one operand, then their sum.
  * lanes for stride 1 and half an odd kernel up to 5 as padding; phases for kernel 3 after nearest upsampling by
