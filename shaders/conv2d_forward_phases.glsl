@@ -63,8 +63,8 @@ void store(int n, int first_channel, int x0, int y0)
     }
 }
 
-// Of a channel's outputs over wide x high pixels: how many, the mean less the first pixel's middle, the sum of
-// squared distances from the mean, that middle. From there on, so that a large mean costs no digits.
+// Of a channel's outputs over wide x high pixels: how many, the mean less the first pixel's middle, the sum
+// of squared distances from the mean, that middle. Counted from there, a large mean costs no digits.
 vec4 moments(int c, int wide, int high)
 {
     const float near = sum[4 * CHANNELS + c], count = float(wide * high * UP * UP);
