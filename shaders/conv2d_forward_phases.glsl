@@ -26,16 +26,19 @@ float of_class(int part, float first, float middle, float last)
     return part == 0 ? middle - first : part == 1 ? middle : middle + last;
 }
 
-// The output of a channel in a row of the tile and a class of its rows, at column x.
-float result(int c, int py, int row_class, int x)
+// The outputs of a channel over a pixel of the tile in a class of rows and one of columns.
+float result(int c, int pixel, int row_class, int column_class)
 {
-    const int i = (py * WIDE + x / UP) * 9 * CHANNELS + c;
+    const int i = pixel * 9 * CHANNELS + c;
     float column[3];
     [[unroll]] for (int t = 0; t < 3; t++)
         column[t] = of_class(row_class, sum[i + t * CHANNELS], sum[i + (t + 3) * CHANNELS],
                              sum[i + (t + 6) * CHANNELS]);
-    return of_class(x % UP == 0 ? 0 : x % UP == UP - 1 ? 2 : 1, column[0], column[1], column[2]);
+    return of_class(column_class, column[0], column[1], column[2]);
 }
+
+// The class of an output row or column, counted from its input pixel's first.
+int class_of(int place) { return place == 0 ? 0 : place == UP - 1 ? 2 : 1; }
 
 void store(int n, int first_channel, int x0, int y0)
 {
@@ -48,14 +51,36 @@ void store(int n, int first_channel, int x0, int y0)
             [[unroll]] for (int q = 0; q < WIDE * UP / 4; q++) {
                 if (x0 * UP / 4 + q >= to_pitch) continue;
                 [[unroll]] for (int r = 0; r < UP; r++) {
-                    const int row_class = r == 0 ? 0 : r == UP - 1 ? 2 : 1, x = q * 4;
-                    const vec4 v = vec4(result(c, py, row_class, x), result(c, py, row_class, x + 1),
-                                        result(c, py, row_class, x + 2), result(c, py, row_class, x + 3));
-                    to[row + r * to_pitch + q] = STORED(v, x0 * UP + x, to_width);
+                    vec4 v;
+                    [[unroll]] for (int i = 0; i < 4; i++) {
+                        const int x = q * 4 + i;
+                        v[i] = result(c, py * WIDE + x / UP, class_of(r), class_of(x % UP));
+                    }
+                    to[row + r * to_pitch + q] = STORED(v, x0 * UP + q * 4, to_width);
                 }
             }
         }
     }
+}
+
+// Of a channel's outputs over wide x high pixels: how many, the mean less the first pixel's middle, the sum
+// of squared distances from the mean, that middle. Counted from there, a large mean costs no digits.
+vec4 moments(int c, int wide, int high)
+{
+    const float near = sum[4 * CHANNELS + c], count = float(wide * high * UP * UP);
+    float total = 0.0, squares = 0.0, mean = 0.0;
+    [[unroll]] for (int round = 0; round < 2; round++) {
+        [[unroll]] for (int i = 0; i < PIXELS * 9; i++) {
+            const int pixel = i / 9, row_class = i % 9 / 3, column_class = i % 3;
+            const int times = (row_class == 1 ? UP - 2 : 1) * (column_class == 1 ? UP - 2 : 1);
+            const bool inside = times > 0 && pixel % WIDE < wide && pixel / WIDE < high;
+            const float d = result(c, pixel, row_class, column_class) - near - mean;
+            if (round == 0) total += inside ? float(times) * d : 0.0;
+            else squares += inside ? float(times) * (d * d) : 0.0;
+        }
+        mean = total / count;
+    }
+    return vec4(count, mean, squares, near);
 }
 
 void main()
@@ -109,5 +134,12 @@ void main()
                 }
     }
 
-    store(n, (block * LANES + lane) * CHANNELS, x0, y0);
+    const int first_channel = (block * LANES + lane) * CHANNELS;
+    store(n, first_channel, x0, y0);
+    if (!MOMENTS) return;
+    const int tile = int(gl_WorkGroupID.y) * p.tiles_across + int(gl_WorkGroupID.x);
+    const int wide = min(WIDE, p.to_width / UP - x0), high = min(HIGH, height - y0);
+    [[unroll]] for (int c = 0; c < CHANNELS; c++)
+        if (first_channel + c < p.to_channels)
+            parts[at(p.parts_at, n, first_channel + c, tile, 0)] = moments(c, wide, high);
 }
