@@ -58,6 +58,32 @@ void store(int n, int first_channel, int x0, int y0)
     }
 }
 
+// The tile's moments, each of the nine classes counted as often as it stands in an input pixel's outputs.
+void leave_moments(int n, int first_channel, int x0, int y0)
+{
+    const int wide = min(WIDE, p.to_width / UP - x0), high = min(HIGH, p.from_height - y0);
+    const int tile = int(gl_WorkGroupID.y) * p.tiles_across + int(gl_WorkGroupID.x);
+    const float count = float(wide * high * UP * UP);
+    [[unroll]] for (int c = 0; c < CHANNELS; c++) {
+        if (first_channel + c >= p.to_channels) continue;
+        // From one result on, so that a large mean costs no digits.
+        const float first = result(c, 0, 0, 0);
+        float mean = 0.0, squares = 0.0;
+        [[unroll]] for (int pass = 0; pass < 2; pass++) {
+            float total = 0.0;
+            [[unroll]] for (int i = 0; i < 9 * PIXELS; i++) {
+                const int py = i / 9 / WIDE, px = i / 9 % WIDE, rows = i % 9 / 3, columns = i % 3;
+                const int often = (rows == 1 ? UP - 2 : 1) * (columns == 1 ? UP - 2 : 1);
+                const float d = result(c, py, rows, px * UP + (columns == 2 ? UP - 1 : columns)) - first - mean;
+                total += px < wide && py < high ? float(often) * (pass == 0 ? d : d * d) : 0.0;
+            }
+            if (pass == 0) mean = total / count;
+            else squares = total;
+        }
+        parts[at(p.parts_at, n, first_channel + c, tile, 0)] = vec4(count, mean, squares, first);
+    }
+}
+
 void main()
 {
     const int lane = int(gl_SubgroupInvocationID), blocks = p.blocks, height = p.from_height;
@@ -110,4 +136,5 @@ void main()
     }
 
     store(n, (block * LANES + lane) * CHANNELS, x0, y0);
+    if (MOMENTS) leave_moments(n, (block * LANES + lane) * CHANNELS, x0, y0);
 }

@@ -43,6 +43,7 @@ static bool forward_method(uint32_t lanes, const vkp_conv_pass *pass, vkp_conv_p
     const uint32_t to = pass->to.shape.c;
     const vkp_conv_tile tile = vkp_conv_choose_tile(pass, lanes, from.h, from.w, forward_cost);
     order_weights(&plan->order, lanes, tile.channels);
+    plan->moments = true;
     plan->kernels[plan->kernel_count++] = (vkp_conv_kernel){
         .shader = VKP_SHADER_conv2d_forward_phases,
         .storage_shader = VKP_SHADER_conv2d_forward_phases_storage,
