@@ -1,5 +1,4 @@
 // y = activation(gamma * (x - mean) / deviation + beta), and its means over blocks of FACTOR x FACTOR pixels.
-#extension GL_EXT_control_flow_attributes : require
 #include "norm.glsl"
 layout(std430, binding = 0) writeonly buffer Y { vec4 y[]; };
 QUADS(1, x);
@@ -22,8 +21,8 @@ void main()
     const float mean = k.x, factor = k.y * k.z, beta = k.w;
     for (Place tile = norm_start(walk); tile.i < end; walk_step(walk, tile)) {
         vec4 sum = vec4(0.0);
-        [[unroll]] for (uint j = 0; j < FACTOR; j++)
-            [[unroll]] for (uint i = 0; i < FACTOR; i++) {
+        for (uint j = 0; j < FACTOR; j++)
+            for (uint i = 0; i < FACTOR; i++) {
                 const uint place = tile_quad(tile, i, j, row, h);
                 vec4 value = activate((quad(x, from + place) - mean) * factor + beta);
                 value = without_padding(tile.x * FACTOR + i, value, walk.w);
