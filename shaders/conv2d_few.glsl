@@ -1,6 +1,6 @@
-// A 'same' convolution of stride 1, or its gradient by the input, of few input channels: lanes are pixels, and
-// a lane keeps what goes into them of all CHANNELS while it makes one output channel after the other. The
-// weights are fetched by the lanes together and spread.
+// A 'same' convolution of stride 1, or its gradient by the input, of few input channels: lanes are pixels,
+// and a lane keeps what goes into them of all CHANNELS while it makes one output channel after the other.
+// The weights are fetched by the lanes together and spread.
 #include "pixels.glsl"
 const int RECORD = PARTS(TAPS, 4), BIAS = CHANNELS * RECORD, FETCHES = PARTS(BIAS + 1, LANES);
 
@@ -22,7 +22,8 @@ void main()
     find_target();
     for (int channel = 0; channel < to_channels; channel++) {
         vec4 fetched[FETCHES];
-        [[unroll]] for (int f = 0; f < FETCHES; f++) fetched[f] = WEIGHTS(weight_place[f] + channel * weights_each);
+        [[unroll]] for (int f = 0; f < FETCHES; f++)
+            fetched[f] = WEIGHTS(weight_place[f] + channel * weights_each);
         const float bias = subgroupShuffle(fetched[BIAS / LANES].x, BIAS % LANES);
         float sum[SUMS];
         [[unroll]] for (int i = 0; i < SUMS; i++) sum[i] = bias;

@@ -18,16 +18,18 @@ void main()
     for (int channel = 0; channel < channels; channel++) {
         vec4 fetched[FETCHES];
         float w[TAPS * CHANNELS], x[TILE];
-        [[unroll]] for (int f = 0; f < FETCHES; f++) fetched[f] = WEIGHTS(weight_place[f] + channel * WEIGHTS_EACH);
+        [[unroll]] for (int f = 0; f < FETCHES; f++)
+            fetched[f] = WEIGHTS(weight_place[f] + channel * WEIGHTS_EACH);
         [[unroll]] for (int i = 0; i < TAPS * CHANNELS; i++)
             w[i] = subgroupShuffle(fetched[i / 4 / LANES][i % 4], i / 4 % LANES);
         fetch_tile(channel * plane, x);
         // A tap for all sums of a row: one sum after the other would wait for its own additions.
         [[unroll]] for (int r = 0; r < HIGH; r++)
             [[unroll]] for (int t = 0; t < TAPS; t++)
-                [[unroll]] for (int i = 0; i < WIDE * CHANNELS; i++)
-                    sum[r * WIDE * CHANNELS + i] += x[(r + t / KERNEL) * COLUMNS + i / CHANNELS + t % KERNEL] *
-                                                    w[t * CHANNELS + i % CHANNELS];
+                [[unroll]] for (int i = 0; i < WIDE * CHANNELS; i++) {
+                    const int from = (r + t / KERNEL) * COLUMNS + i / CHANNELS + t % KERNEL;
+                    sum[r * WIDE * CHANNELS + i] += x[from] * w[t * CHANNELS + i % CHANNELS];
+                }
     }
 
     find_target();

@@ -36,9 +36,10 @@ void find_tile()
     }
     // In the order [left, right][row][lane below].
     [[unroll]] for (int e = 0; e < EDGES; e++) {
-        const int i = e * LANES + lane, row = i / LANES_DOWN;
-        const bool left = row < ROWS;
-        const int r = (int(gl_WorkGroupID.y) * LANES_DOWN + i % LANES_DOWN) * HIGH + (left ? row : row - ROWS) - PAD;
+        const int i = e * LANES + lane;
+        const bool left = i / LANES_DOWN < ROWS;
+        const int row = i / LANES_DOWN - (left ? 0 : ROWS);
+        const int r = (int(gl_WorkGroupID.y) * LANES_DOWN + i % LANES_DOWN) * HIGH + row - PAD;
         const int q = int(gl_WorkGroupID.x) * LANES_ACROSS * QUADS + (left ? -1 : LANES_ACROSS * QUADS);
         edge_inside[e] = r >= 0 && r < height && q >= 0 && q < pitch;
         edge_place[e] = start + (edge_inside[e] ? r * pitch + q : 0);

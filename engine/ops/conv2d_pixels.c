@@ -11,8 +11,8 @@
 #define QUADS 2
 
 /* The kernel with tiles of `high` rows. */
-static void add_kernel(uint32_t lanes, const vkp_conv_pass *pass, vkp_shader shader, vkp_shader storage_shader,
-                       uint32_t channels, uint32_t high, vkp_conv_plan *plan)
+static void add_kernel(uint32_t lanes, const vkp_conv_pass *pass, vkp_shader shader,
+                       vkp_shader storage_shader, uint32_t channels, uint32_t high, vkp_conv_plan *plan)
 {
     const vkp_shape to = pass->to.shape;
     const uint32_t taps = pass->kernel * pass->kernel, quads = to.w > 4 ? QUADS : 1;
@@ -50,8 +50,9 @@ static bool few_method(uint32_t lanes, const vkp_conv_pass *pass, vkp_conv_plan 
     if (pass->upsample != 1 || from > MOST_CHANNELS) return false;
     plan->order.lanes = plan->order.channels = plan->order.unit = 1;
     plan->order.record = 4 * vkp_groups(pass->kernel * pass->kernel, 4);
-    /* One row: the stores go from plane to plane, and bind more than the products. A second row there costs a
-     * CPU's caches more than it saves in weights fetched (measured: a tenth more time, one row wider a third). */
+    /* One row: every output channel's store goes to another plane, and a CPU's caches take two rows there
+     * worse than the weights fetched for one save (measured: a tenth more time). Moments of so small tiles
+     * would cost as much as a pass over the result. */
     add_kernel(lanes, pass, VKP_SHADER_conv2d_few, VKP_SHADER_conv2d_few_storage, from, 1, plan);
     return true;
 }
