@@ -191,7 +191,8 @@ const vkp_command vkp_command_eval = {
     .synopsis = "DIR [options]",
     .summary = "make colour pictures gray, colour them, and compare with the originals",
     .details =
-        "Every picture is compared at its own size, as colorize would write it. The last row, and no_color in\n"
+        "Every picture is compared at its own size, as colorize would write it. The last row, and no_color "
+        "in\n"
         "the JSON document, give the same figures for no colour at all (chroma zero). The columns:\n"
         "  psnr, psnr_crcb        over R, G, B and over Cr, Cb, in dB, at most 100\n"
         "  ssim                   structural similarity\n"

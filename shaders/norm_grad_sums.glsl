@@ -27,5 +27,6 @@ void main()
         }
         sums = part[0];
     }
-    if (ALONE || lane == 0) result[at(p.rt, n, c, gl_WorkGroupID.x, 0)] = vec4(sums, 0.0, 0.0); // [n][c][group]
+    // [n][c][group]
+    if (ALONE || lane == 0) result[at(p.rt, n, c, gl_WorkGroupID.x, 0)] = vec4(sums, 0.0, 0.0);
 }

@@ -1,5 +1,5 @@
 #version 450
-// Mean and biased variance of each channel, over the pictures of one statistic, from the moments of its pieces.
+// Mean and biased variance of each channel over the pictures of one statistic, from its pieces' moments.
 #extension GL_GOOGLE_include_directive : require
 #include "tensor.glsl"
 #include "moments.glsl"

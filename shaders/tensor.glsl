@@ -7,5 +7,8 @@ struct Tensor {
     uint plane;    // from channel to channel
     uint pitch;    // from row to row
 };
-uint at(Tensor t, uint n, uint c, uint y, uint x) { return t.offset + n * t.stride_n + c * t.plane + y * t.pitch + x; }
+uint at(Tensor t, uint n, uint c, uint y, uint x)
+{
+    return t.offset + n * t.stride_n + c * t.plane + y * t.pitch + x;
+}
 #endif

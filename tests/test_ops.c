@@ -375,8 +375,8 @@ static void check_case(const vkp_op *op, const vkp_case *c, uint32_t number)
     const double own = op->tolerance > 0 ? op->tolerance : 2e-6;
     const bool half = test_device->info.limits.half;
     const double tolerance = half ? fmax(own, 2 * HALF_ROUNDING) : own;
-    /* A rounded result may lie on the other side of an activation's kink, where the gradient is another one. Such
-     * a gradient is held to its size alone; it is made by what the cases without activation test. */
+    /* A rounded result may lie on the other side of an activation's kink, where the gradient is another one.
+     * Such a gradient is held to its size alone; it is made by what the cases without activation test. */
     const bool kinks = half && c->attr.activation != VKP_LINEAR;
     const double gradient_tolerance = kinks ? 0.5 : 4 * tolerance;
     char title[96];

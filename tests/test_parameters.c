@@ -176,9 +176,9 @@ static void shapes_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(adam_steps), cmocka_unit_test(init_in_runs),
-                                       cmocka_unit_test_setup_teardown(zero_gradients_stay_zero, scratch_enter,
-                                                                       scratch_leave),
-                                       cmocka_unit_test(shapes_refused)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(adam_steps), cmocka_unit_test(init_in_runs),
+        cmocka_unit_test_setup_teardown(zero_gradients_stay_zero, scratch_enter, scratch_leave),
+        cmocka_unit_test(shapes_refused)};
     return cmocka_run_group_tests(tests, open_test_device, close_test_device);
 }

@@ -142,8 +142,9 @@ static const struct {
 };
 
 /* Upsampling is part of the convolution behind it, a norm of its activation, and a convolution without a norm
- * of its activation too: they make no tensor. What they would hold follows from what is compared: LeakyReLU and
- * tanh can be turned back, and the convolution's gradients come from nothing but the gradient before them. */
+ * of its activation too: they make no tensor. What they would hold follows from what is compared: LeakyReLU
+ * and tanh can be turned back, and the convolution's gradients come from nothing but the gradient before
+ * them. */
 static bool is_fused(const char *block, const char *layer)
 {
     const bool without_norm = strcmp(block, "dec4") == 0 || strcmp(block, "conv2") == 0;
@@ -264,8 +265,8 @@ static float *read_gradient(const vkp_params *p, const char *name, uint64_t *cou
     return NULL;
 }
 
-/* "grad.G.enc1.0.weight". A bias that a norm cancels has a gradient of zero; PyTorch's is the noise of rounding,
- * which must be small beside the gradient of its convolution's weights. */
+/* "grad.G.enc1.0.weight". A bias that a norm cancels has a gradient of zero; PyTorch's is the noise of
+ * rounding, which must be small beside the gradient of its convolution's weights. */
 static void compare_parameter(comparison *c, const char *torch)
 {
     const bool is_g = torch[5] == 'G';

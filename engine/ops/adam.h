@@ -7,8 +7,8 @@
 #define VKP_ADAM_HYPER 8
 
 /* Places of vkp_op_adam: in p and g (1,1,1,count), state (1,1,count,2), hyper (1,1,1,VKP_ADAM_HYPER);
- * out p and state. All are packed and flat; each row of state is an element's m and v. In training the outputs are
- * the inputs, updated in place; where they are other tensors they are first copied. */
+ * out p and state. All are packed and flat; each row of state is an element's m and v. In training the
+ * outputs are the inputs, updated in place; where they are other tensors they are first copied. */
 enum { VKP_ADAM_P, VKP_ADAM_G, VKP_ADAM_STATE, VKP_ADAM_HYPER_IN, VKP_ADAM_P_OUT = 0, VKP_ADAM_STATE_OUT };
 
 /* The values of hyper for step 1, 2, ...: lr / (1 - beta1^step), sqrt(1 - beta2^step), beta1, beta2, eps,

@@ -1,7 +1,7 @@
 /* conv2d: cross-correlation with zero padding and a bias (torch.nn.Conv2d), optionally of an input that is
  * first upsampled to the nearest (torch.nn.UpsamplingNearest2d) without ever making that tensor, and
- * optionally with an activation, made where the result is stored, or with the statistics that a norm behind it
- * needs. Attributes: kernel, stride, padding, upsample, activation, slope, statistics, pictures. */
+ * optionally with an activation, made where the result is stored, or with the statistics that a norm behind
+ * it needs. Attributes: kernel, stride, padding, upsample, activation, slope, statistics, pictures. */
 #include "ops/activation.h"
 #include "ops/conv2d.h"
 #include "ops/norm.h"
@@ -9,19 +9,24 @@
 
 static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
 {
-    const vkp_shape x = node->in[VKP_CONV_X].shape, w = node->in[VKP_CONV_WEIGHT].shape, b = node->in[VKP_CONV_BIAS].shape;
+    const vkp_shape x = node->in[VKP_CONV_X].shape, w = node->in[VKP_CONV_WEIGHT].shape,
+                    b = node->in[VKP_CONV_BIAS].shape;
     const vkp_attr *a = &node->attr;
     const uint64_t h = (uint64_t)x.h * vkp_conv_upsample(node) + 2 * a->padding;
     const uint64_t width = (uint64_t)x.w * vkp_conv_upsample(node) + 2 * a->padding;
     char xt[48], wt[48];
     VKP_TRY(vkp_activation_check(a, "conv2d's activation"));
     if (a->statistics && (a->activation != VKP_LINEAR || (a->pictures && x.n % a->pictures)))
-        return vkp_fail(VKP_SHAPE, "conv2d of %s cannot give statistics of %u pictures each (only of whole groups "
-                        "and without an activation; check the batch)", vkp_shape_text(x, xt), a->pictures);
+        return vkp_fail(VKP_SHAPE,
+                        "conv2d of %s cannot give statistics of %u pictures each (only of whole groups "
+                        "and without an activation; check the batch)",
+                        vkp_shape_text(x, xt), a->pictures);
     if (!a->kernel || !a->stride || w.c != x.c || w.h != a->kernel || w.w != a->kernel || h < a->kernel ||
         width < a->kernel || (node->in[VKP_CONV_BIAS].buffer && vkp_shape_count(b) != w.n))
-        return vkp_fail(VKP_SHAPE, "conv2d of %s with weight %s is not possible (kernel %u, stride %u, padding %u; "
-                        "check the sizes)", vkp_shape_text(x, xt), vkp_shape_text(w, wt), a->kernel, a->stride, a->padding);
+        return vkp_fail(VKP_SHAPE,
+                        "conv2d of %s with weight %s is not possible (kernel %u, stride %u, padding %u; "
+                        "check the sizes)",
+                        vkp_shape_text(x, xt), vkp_shape_text(w, wt), a->kernel, a->stride, a->padding);
     out[VKP_CONV_Y] = (vkp_shape){x.n, w.n, (uint32_t)((h - a->kernel) / a->stride + 1),
                                   (uint32_t)((width - a->kernel) / a->stride + 1)};
     if (a->statistics) out[VKP_CONV_STATS] = (vkp_shape){x.n / vkp_conv_pictures(node), w.n, 1, 2};
@@ -31,7 +36,8 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
 vkp_status vkp_conv_statistics(vkp_program *p, const vkp_node *node)
 {
     if (!node->attr.statistics) return VKP_OK;
-    return vkp_norm_statistics(p, &node->out[VKP_CONV_Y], vkp_conv_pictures(node), &node->out[VKP_CONV_STATS]);
+    return vkp_norm_statistics(p, &node->out[VKP_CONV_Y], vkp_conv_pictures(node),
+                               &node->out[VKP_CONV_STATS]);
 }
 
 /* Both factors of a product are rounded to 11 bits. */
@@ -94,7 +100,8 @@ static vkp_status linear_backward(vkp_program *p, const vkp_node *node)
     if (node->d_in[VKP_CONV_X].buffer) VKP_TRY(vkp_variant_record(p, node, &variants[INPUT_GRAD]));
     if (node->d_in[VKP_CONV_WEIGHT].buffer) VKP_TRY(vkp_variant_record(p, node, &variants[WEIGHT_GRAD]));
     if (node->d_in[VKP_CONV_BIAS].buffer)
-        VKP_TRY(vkp_channel_sum(p, &node->d_out[VKP_CONV_Y], &node->d_in[VKP_CONV_BIAS], node->add[VKP_CONV_BIAS]));
+        VKP_TRY(vkp_channel_sum(p, &node->d_out[VKP_CONV_Y], &node->d_in[VKP_CONV_BIAS],
+                                node->add[VKP_CONV_BIAS]));
     return VKP_OK;
 }
 
@@ -130,7 +137,8 @@ static void reference_statistics(const vkp_node *node, const double *y, double *
         }
 }
 
-static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT])
+static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
+                      double *const out[VKP_MAX_OUT])
 {
     const vkp_shape x = node->in[VKP_CONV_X].shape, y = node->out[VKP_CONV_Y].shape;
     const int k = (int)node->attr.kernel, s = (int)node->attr.stride, pad = (int)node->attr.padding;
@@ -146,8 +154,11 @@ static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], 
                             for (int kx = 0; kx < k; kx++) {
                                 const int iy = oy * s + ky - pad, ix = ox * s + kx - pad;
                                 if (iy < 0 || ix < 0 || iy >= (int)x.h * up || ix >= (int)x.w * up) continue;
-                                sum += in[VKP_CONV_X][((n * x.c + c) * x.h + (uint32_t)(iy / up)) * x.w + (uint32_t)(ix / up)] *
-                                       in[VKP_CONV_WEIGHT][((o * x.c + c) * (uint32_t)k + (uint32_t)ky) * (uint32_t)k + (uint32_t)kx];
+                                sum += in[VKP_CONV_X][((n * x.c + c) * x.h + (uint32_t)(iy / up)) * x.w +
+                                                      (uint32_t)(ix / up)] *
+                                       in[VKP_CONV_WEIGHT]
+                                         [((o * x.c + c) * (uint32_t)k + (uint32_t)ky) * (uint32_t)k +
+                                          (uint32_t)kx];
                             }
                     *result++ = vkp_activation_reference(&node->attr, sum);
                 }
@@ -157,7 +168,8 @@ static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN], 
 static double flop(const vkp_node *node, vkp_direction direction)
 {
     const vkp_shape y = node->out[VKP_CONV_Y].shape;
-    const double products = 2.0 * (double)vkp_shape_count(y) * node->in[VKP_CONV_X].shape.c * node->attr.kernel * node->attr.kernel;
+    const double products = 2.0 * (double)vkp_shape_count(y) * node->in[VKP_CONV_X].shape.c *
+                            node->attr.kernel * node->attr.kernel;
     if (direction == VKP_FORWARD) return products;
     return products * ((node->d_in[VKP_CONV_X].buffer != 0) + (node->d_in[VKP_CONV_WEIGHT].buffer != 0));
 }
@@ -244,8 +256,9 @@ static const vkp_case cases[] = {
 
 const vkp_op vkp_op_conv2d = {
     .name = "conv2d",
-    .summary = "convolution with bias, any kernel, stride and padding; optionally of a nearest-upsampled input, "
-               "and with an activation or the statistics that a norm needs",
+    .summary =
+        "convolution with bias, any kernel, stride and padding; optionally of a nearest-upsampled input, "
+        "and with an activation or the statistics that a norm needs",
     .in = {{"x", VKP_ACTIVATION}, {"weight", VKP_PARAMETER}, {"bias", VKP_PARAMETER}},
     .out = {{"y", VKP_ACTIVATION}, {"stats", VKP_STATE}},
     .pictures = VKP_PICTURES_APART,

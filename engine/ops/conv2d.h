@@ -10,7 +10,10 @@
  * attr.statistics, those of y as norm has them: (n / attr.pictures, co, 1, 2). */
 enum { VKP_CONV_X, VKP_CONV_WEIGHT, VKP_CONV_BIAS, VKP_CONV_Y = 0, VKP_CONV_STATS };
 
-static inline uint32_t vkp_conv_upsample(const vkp_node *node) { return node->attr.upsample ? node->attr.upsample : 1; }
+static inline uint32_t vkp_conv_upsample(const vkp_node *node)
+{
+    return node->attr.upsample ? node->attr.upsample : 1;
+}
 
 /* Pictures of one statistic. */
 static inline uint32_t vkp_conv_pictures(const vkp_node *node)
@@ -18,8 +21,8 @@ static inline uint32_t vkp_conv_pictures(const vkp_node *node)
     return node->attr.pictures ? node->attr.pictures : node->in[VKP_CONV_X].shape.n;
 }
 
-/* Makes the statistics, where there are to be any, by a pass over y: what a forward variant ends with that has
- * not made them on the way. */
+/* Makes the statistics, where there are to be any, by a pass over y: what a forward variant ends with that
+ * has not made them on the way. */
 VKP_MUST_USE vkp_status vkp_conv_statistics(vkp_program *program, const vkp_node *node);
 
 /* By the definition; any attributes, any device. */
@@ -49,8 +52,8 @@ VKP_CONV_FORMS(few_forward)
 VKP_CONV_FORMS(few_input_grad)
 
 /* Weight gradients: partial results by subgroups whose lanes hold channels of one operand, then their sum.
- * lanes for stride 1 and half an odd kernel up to 5 as padding; phases for kernel 3 after nearest upsampling by
- * 2 to 4, at the low resolution, with nine products for a pixel of the input and a pair of channels. */
+ * lanes for stride 1 and half an odd kernel up to 5 as padding; phases for kernel 3 after nearest upsampling
+ * by 2 to 4, at the low resolution, with nine products for a pixel of the input and a pair of channels. */
 VKP_CONV_FORMS(lanes_weight_grad)
 VKP_CONV_FORMS(phases_weight_grad)
 

@@ -14,7 +14,8 @@ static uint32_t pictures(const vkp_program *p, const vkp_tensor *a, const vkp_te
 
 static void specialize(vkp_dispatch *d, const vkp_node *node, bool last)
 {
-    const uint32_t spec[] = {node->attr.kernel, node->attr.stride, node->attr.padding, vkp_conv_upsample(node), last};
+    const uint32_t spec[] = {node->attr.kernel, node->attr.stride, node->attr.padding,
+                             vkp_conv_upsample(node), last};
     for (uint32_t i = 0; i < 5; i++) d->spec[d->spec_count++] = spec[i];
 }
 
@@ -27,7 +28,8 @@ static void push_shapes(vkp_dispatch *d, vkp_shape x, vkp_shape y)
 static double flop(const vkp_node *node, uint32_t pictures_done)
 {
     const vkp_shape y = node->out[VKP_CONV_Y].shape;
-    return 2.0 * pictures_done * y.c * y.h * y.w * node->in[VKP_CONV_X].shape.c * node->attr.kernel * node->attr.kernel;
+    return 2.0 * pictures_done * y.c * y.h * y.w * node->in[VKP_CONV_X].shape.c * node->attr.kernel *
+           node->attr.kernel;
 }
 
 vkp_status vkp_conv2d_direct_forward(vkp_program *p, const vkp_node *node)
@@ -39,8 +41,10 @@ vkp_status vkp_conv2d_direct_forward(vkp_program *p, const vkp_node *node)
     for (uint32_t n = 0; n < x->shape.n; n += chunk) {
         const uint32_t count = least(chunk, x->shape.n - n);
         const vkp_tensor xs = vkp_tensor_pictures(x, n, count), ys = vkp_tensor_pictures(y, n, count);
-        vkp_dispatch d = {.shader = VKP_SHADER_conv2d_forward_direct, .flop = flop(node, count),
-                          .groups = {vkp_groups(y->shape.w, 32), vkp_groups(y->shape.h, 8), y->shape.c * count}};
+        vkp_dispatch d = {
+            .shader = VKP_SHADER_conv2d_forward_direct,
+            .flop = flop(node, count),
+            .groups = {vkp_groups(y->shape.w, 32), vkp_groups(y->shape.h, 8), y->shape.c * count}};
         specialize(&d, node, bias);
         vkp_activation_spec(&d, &node->attr);
         vkp_bind(device, &d, &ys, VKP_WRITE);
@@ -62,8 +66,10 @@ vkp_status vkp_conv2d_direct_input_grad(vkp_program *p, const vkp_node *node)
     for (uint32_t n = 0; n < dx->shape.n; n += chunk) {
         const uint32_t count = least(chunk, dx->shape.n - n);
         const vkp_tensor dxs = vkp_tensor_pictures(dx, n, count), dys = vkp_tensor_pictures(dy, n, count);
-        vkp_dispatch d = {.shader = VKP_SHADER_conv2d_input_grad_direct, .flop = flop(node, count),
-                          .groups = {vkp_groups(dx->shape.w, 32), vkp_groups(dx->shape.h, 8), dx->shape.c * count}};
+        vkp_dispatch d = {
+            .shader = VKP_SHADER_conv2d_input_grad_direct,
+            .flop = flop(node, count),
+            .groups = {vkp_groups(dx->shape.w, 32), vkp_groups(dx->shape.h, 8), dx->shape.c * count}};
         specialize(&d, node, node->add[VKP_CONV_X]);
         vkp_bind(device, &d, &dxs, VKP_READ_WRITE);
         vkp_bind(device, &d, &dys, VKP_READ);

@@ -136,7 +136,7 @@ static vkp_status dispatch_all(vkp_program *program, const vkp_conv_pass *pass, 
 {
     const vkp_device *device = vkp_program_device(program);
     uint32_t chunk = vkp_pictures_per_binding(device, (const vkp_tensor *const[]){&pass->to}, 1);
-    chunk = least(chunk, readable_pictures(device, &pass->from, storage));
+    chunk = least(least(chunk, pass->to.shape.n), readable_pictures(device, &pass->from, storage));
     for (uint32_t i = 0; i < plan->kernel_count; i++)
         chunk = least(chunk, device->info.limits.group_count[2] / plan->kernels[i].groups[2]);
     vkp_tensor prepared = {0};

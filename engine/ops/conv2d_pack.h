@@ -31,8 +31,8 @@ typedef struct vkp_conv_order {
 /* The digits of a plain kernel, turned around for the gradient by the input. */
 void vkp_conv_order_taps(vkp_conv_order *order, uint32_t kernel, bool turned);
 
-/* The specialization constant of the activation in all kernels; the next are its slope and whether moments are
- * made. */
+/* The specialization constant of the activation in all kernels; the next are its slope and whether moments
+ * are made. */
 enum { VKP_CONV_ACTIVATION = 9 };
 
 /* A kernel's pipeline and grid. Its specialization constants are the subgroup's size, then `spec`, then from

@@ -183,12 +183,12 @@ static vkp_status record(vkp_program *p, const vkp_node *node, const pass *s)
         /* Whole groups, or as much as fits of one. */
         count = chunk < group ? least(chunk, group - n % group)
                               : least(chunk / group * group, x->shape.n - n);
-        vkp_dispatch d = {.shader = texels ? s->texel_shader : s->shader,
-                          .groups = {alone ? 1 : walk.groups, alone ? vkp_groups(x->shape.c, LANES) : x->shape.c,
-                                     count},
-                          .spec = {a->activation, slope, vkp_has_padding(x), group, factor, pool,
-                                   is_there(s->dy ? s->dy : s->result), cut, s->add, alone},
-                          .spec_count = 10};
+        vkp_dispatch d = {
+            .shader = texels ? s->texel_shader : s->shader,
+            .groups = {alone ? 1 : walk.groups, alone ? vkp_groups(x->shape.c, LANES) : x->shape.c, count},
+            .spec = {a->activation, slope, vkp_has_padding(x), group, factor, pool,
+                     is_there(s->dy ? s->dy : s->result), cut, s->add, alone},
+            .spec_count = 10};
         bind_all(device, &d, node, s, n, count, texels);
         vkp_push_walk(&d, x, walk);
         vkp_push(&d, x->shape.h);
@@ -366,7 +366,8 @@ static void add_to_block(const vkp_node *node, size_t plane, size_t i, double va
 }
 
 /* One channel of pictures [first, first + count): statistics into stats, results into y and pooled. Given
- * statistics are x's own, which the gradient flows through: they are computed as if they had not been given. */
+ * statistics are x's own, which the gradient flows through: they are computed as if they had not been given.
+ */
 static void reference_channel(const vkp_node *node, const double *const in[VKP_MAX_IN], uint32_t first,
                               uint32_t count, uint32_t c, double *stats, double *const out[VKP_MAX_OUT])
 {

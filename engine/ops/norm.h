@@ -4,14 +4,14 @@
 
 #include "ops/tensor.h"
 
-/* Makes `stats` (n / pictures, c, 1, 2) of the activation x: of `pictures` consecutive pictures, a divisor of n,
- * the mean and the biased variance of each channel. */
+/* Makes `stats` (n / pictures, c, 1, 2) of the activation x: of `pictures` consecutive pictures, a divisor of
+ * n, the mean and the biased variance of each channel. */
 VKP_MUST_USE vkp_status vkp_norm_statistics(vkp_program *program, const vkp_tensor *x, uint32_t pictures,
                                             const vkp_tensor *stats);
 
-/* The same from moments: `parts` (n,c,pieces,4), packed, holds of each of a plane's pieces how many elements it
- * has, their mean less `first`, the sum of their squared distances from the mean, and `first`, any number near
- * the mean. */
+/* The same from moments: `parts` (n,c,pieces,4), packed, holds of each of a plane's pieces how many elements
+ * it has, their mean less `first`, the sum of their squared distances from the mean, and `first`, any number
+ * near the mean. */
 VKP_MUST_USE vkp_status vkp_norm_merge(vkp_program *program, const vkp_tensor *parts, uint32_t pictures,
                                        const vkp_tensor *stats);
 

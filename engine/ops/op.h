@@ -17,7 +17,7 @@ typedef enum vkp_activation { VKP_LINEAR, VKP_RELU, VKP_LEAKY_RELU, VKP_TANH } v
 /* The attributes of every operation, by PyTorch's names; an operation reads those it documents. */
 typedef struct vkp_attr {
     uint32_t kernel, stride, padding;
-    uint32_t upsample;        /* conv2d: nearest upsampling of the input by this factor before it (0 or 1: none) */
+    uint32_t upsample; /* conv2d: nearest upsampling of the input by this factor before it (0 or 1: none) */
     uint32_t factor;          /* pooling and upsampling; norm: of `pooled`, 0: none */
     vkp_activation activation;
     bool training;            /* norm: batch statistics, not running ones */
@@ -101,7 +101,8 @@ struct vkp_op {
 
     /* The plain definition in double precision on dense NCHW arrays; in[i] is NULL when absent. The node
      * gives shapes and attributes. No cleverness here: it is what everything else is checked against. */
-    void (*reference)(const vkp_node *node, const double *const in[VKP_MAX_IN], double *const out[VKP_MAX_OUT]);
+    void (*reference)(const vkp_node *node, const double *const in[VKP_MAX_IN],
+                      double *const out[VKP_MAX_OUT]);
 
     /* Multiplications and additions of the operation's own mathematics; NULL: memory bound, not counted. */
     double (*flop)(const vkp_node *node, vkp_direction direction);

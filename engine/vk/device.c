@@ -24,16 +24,18 @@ vkp_status vkp_vk_status(VkResult result, const char *what)
     case VK_SUCCESS:
         return VKP_OK;
     case VK_ERROR_OUT_OF_HOST_MEMORY:
-        return vkp_fail(VKP_MEMORY, "%s failed (the driver ran out of host memory; close other programs)", what);
+        return vkp_fail(VKP_MEMORY, "%s failed (the driver ran out of host memory; close other programs)",
+                        what);
     case VK_ERROR_OUT_OF_DEVICE_MEMORY:
         return vkp_fail(VKP_DEVICE_MEMORY,
-                        "%s failed (out of device memory; use a smaller batch or size, or another --device)", what);
+                        "%s failed (out of device memory; use a smaller batch or size, or another --device)",
+                        what);
     case VK_ERROR_DEVICE_LOST:
         return vkp_fail(VKP_DEVICE_LOST,
                         "%s failed (the device was lost; update its driver or try another --device)", what);
     default:
-        return vkp_fail(VKP_DEVICE, "%s failed (Vulkan result %d; update the driver or try another --device)", what,
-                        (int)result);
+        return vkp_fail(VKP_DEVICE, "%s failed (Vulkan result %d; update the driver or try another --device)",
+                        what, (int)result);
     }
 }
 
@@ -63,8 +65,10 @@ static VkDebugUtilsMessengerCreateInfoEXT messenger_info(vkp_device *device)
 {
     return (VkDebugUtilsMessengerCreateInfoEXT){
         .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
-        .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
-        .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT,
+        .messageSeverity =
+            VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
+        .messageType =
+            VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT,
         .pfnUserCallback = on_message,
         .pUserData = device,
     };
@@ -74,12 +78,14 @@ static VkDebugUtilsMessengerCreateInfoEXT messenger_info(vkp_device *device)
 static vkp_status make_instance(vkp_device *device, VkInstance *out)
 {
     if (volkInitialize() != VK_SUCCESS)
-        return vkp_fail(VKP_NO_DEVICE, "no Vulkan loader (libvulkan.so.1 was not found; install libvulkan1 and a "
-                                       "driver such as mesa-vulkan-drivers)");
+        return vkp_fail(VKP_NO_DEVICE,
+                        "no Vulkan loader (libvulkan.so.1 was not found; install libvulkan1 and a "
+                        "driver such as mesa-vulkan-drivers)");
     const bool validate = device && environment_is("VKPIX_VALIDATE", "1");
     const char *layers[] = {VALIDATION_LAYER};
     const char *extensions[] = {VK_EXT_DEBUG_UTILS_EXTENSION_NAME};
-    const VkValidationFeatureEnableEXT enables[] = {VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT};
+    const VkValidationFeatureEnableEXT enables[] = {
+        VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT};
     VkDebugUtilsMessengerCreateInfoEXT messenger = messenger_info(device);
     VkValidationFeaturesEXT features = {.sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
                                         .pNext = &messenger,
@@ -88,7 +94,8 @@ static vkp_status make_instance(vkp_device *device, VkInstance *out)
     const uint32_t loader = volkGetInstanceVersion();
     const VkApplicationInfo app = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                    .pApplicationName = "vkpix",
-                                   .apiVersion = loader < VK_API_VERSION_1_1 ? VK_API_VERSION_1_0 : VK_API_VERSION_1_1};
+                                   .apiVersion =
+                                       loader < VK_API_VERSION_1_1 ? VK_API_VERSION_1_0 : VK_API_VERSION_1_1};
     VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &app};
     if (validate) {
         info.pNext = &features;
@@ -122,9 +129,12 @@ static vkp_status has_extension(VkPhysicalDevice physical, const char *name, boo
 {
     *found = false;
     uint32_t count = 0;
-    VKP_TRY(vkp_vk_status(vkEnumerateDeviceExtensionProperties(physical, NULL, &count, NULL), "listing extensions"));
+    VKP_TRY(vkp_vk_status(vkEnumerateDeviceExtensionProperties(physical, NULL, &count, NULL),
+                          "listing extensions"));
     VkExtensionProperties *list = calloc(count ? count : 1, sizeof *list);
-    if (!list) return vkp_fail(VKP_MEMORY, "no memory for the list of extensions (host memory ran out; close programs)");
+    if (!list)
+        return vkp_fail(VKP_MEMORY,
+                        "no memory for the list of extensions (host memory ran out; close programs)");
     const VkResult result = vkEnumerateDeviceExtensionProperties(physical, NULL, &count, list);
     for (uint32_t i = 0; i < count && result >= VK_SUCCESS; i++)
         if (strcmp(list[i].extensionName, name) == 0) *found = true;
@@ -167,7 +177,8 @@ static vkp_status read_limits(VkPhysicalDevice physical, const VkPhysicalDeviceP
     VKP_TRY(has_extension(physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME, &budget_known));
     VkPhysicalDeviceSubgroupSizeControlPropertiesEXT control = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES_EXT};
-    VkPhysicalDeviceSubgroupProperties subgroup = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES,
+    VkPhysicalDeviceSubgroupProperties subgroup = {.sType =
+                                                       VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES,
                                                    .pNext = size_control ? &control : NULL};
     VkPhysicalDeviceMaintenance3Properties maintenance = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES, .pNext = &subgroup};
@@ -176,7 +187,8 @@ static vkp_status read_limits(VkPhysicalDevice physical, const VkPhysicalDeviceP
     vkGetPhysicalDeviceProperties2(physical, &properties);
     VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
-    VkPhysicalDeviceMemoryProperties2 memory = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
+    VkPhysicalDeviceMemoryProperties2 memory = {.sType =
+                                                    VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
                                                 .pNext = budget_known ? &budget : NULL};
     vkGetPhysicalDeviceMemoryProperties2(physical, &memory);
 
@@ -196,7 +208,8 @@ static vkp_status read_limits(VkPhysicalDevice physical, const VkPhysicalDeviceP
     }
     for (uint32_t i = 0; i < memory.memoryProperties.memoryHeapCount; i++) {
         if (!(memory.memoryProperties.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT)) continue;
-        const uint64_t bytes = budget_known ? budget.heapBudget[i] : memory.memoryProperties.memoryHeaps[i].size;
+        const uint64_t bytes =
+            budget_known ? budget.heapBudget[i] : memory.memoryProperties.memoryHeaps[i].size;
         if (bytes > l->memory_budget) l->memory_budget = bytes;
     }
     /* A software driver's memory is the host's, whatever size it makes up for its heap. */
@@ -239,16 +252,19 @@ static vkp_status read_info(VkPhysicalDevice physical, vkp_device_info *info)
 }
 
 /* All physical devices of Vulkan 1.1 or later, with what is known of each. Both lists are malloc'd. */
-static vkp_status enumerate(VkInstance instance, VkPhysicalDevice **handles, vkp_device_info **infos, size_t *count)
+static vkp_status enumerate(VkInstance instance, VkPhysicalDevice **handles, vkp_device_info **infos,
+                            size_t *count)
 {
     uint32_t n = 0;
     VKP_TRY(vkp_vk_status(vkEnumeratePhysicalDevices(instance, &n, NULL), "listing Vulkan devices"));
     VkPhysicalDevice *all = calloc(n ? n : 1, sizeof *all);
     vkp_device_info *list = calloc(n ? n : 1, sizeof *list);
-    vkp_status status = all && list ? VKP_OK
-                                    : vkp_fail(VKP_MEMORY, "no memory for the list of devices (host memory ran out; "
-                                                           "close other programs)");
-    if (status == VKP_OK) status = vkp_vk_status(vkEnumeratePhysicalDevices(instance, &n, all), "listing Vulkan devices");
+    vkp_status status = all && list
+                            ? VKP_OK
+                            : vkp_fail(VKP_MEMORY, "no memory for the list of devices (host memory ran out; "
+                                                   "close other programs)");
+    if (status == VKP_OK)
+        status = vkp_vk_status(vkEnumeratePhysicalDevices(instance, &n, all), "listing Vulkan devices");
     *count = 0;
     for (uint32_t i = 0; i < n && status == VKP_OK; i++) {
         VkPhysicalDeviceProperties p;
@@ -315,8 +331,8 @@ static vkp_status choose(const vkp_device_info *infos, size_t count, const char 
                 return VKP_OK;
             }
         }
-        return vkp_fail(VKP_NO_DEVICE, "no device '%s' (there are %zu, numbered from 0; see vkpix devices)", choice,
-                        count);
+        return vkp_fail(VKP_NO_DEVICE, "no device '%s' (there are %zu, numbered from 0; see vkpix devices)",
+                        choice, count);
     }
     *index = 0;
     for (size_t i = 1; i < count; i++)
@@ -335,7 +351,8 @@ static vkp_status pick_queue_family(vkp_device *d)
         if (!families[i].timestampValidBits) d->info.limits.timestamp_ns = 0;
         return VKP_OK;
     }
-    return vkp_fail(VKP_NO_DEVICE, "device %s cannot compute (it has no compute queue; choose another --device)",
+    return vkp_fail(VKP_NO_DEVICE,
+                    "device %s cannot compute (it has no compute queue; choose another --device)",
                     d->info.name);
 }
 
@@ -345,7 +362,8 @@ static vkp_status make_device(vkp_device *d)
     VkPhysicalDeviceSubgroupSizeControlFeaturesEXT control = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT};
     if (d->info.limits.subgroup_size) {
-        VkPhysicalDeviceFeatures2 asked = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &control};
+        VkPhysicalDeviceFeatures2 asked = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+                                           .pNext = &control};
         vkGetPhysicalDeviceFeatures2(d->physical, &asked);
         d->full_subgroups = control.computeFullSubgroups;
         d->subgroup_control = control.subgroupSizeControl;
@@ -369,7 +387,8 @@ static vkp_status make_device(vkp_device *d)
     const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                           .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
                                           .queueFamilyIndex = d->queue_family};
-    VKP_TRY(vkp_vk_status(vkCreateCommandPool(d->handle, &pool, NULL, &d->command_pool), "making the command pool"));
+    VKP_TRY(vkp_vk_status(vkCreateCommandPool(d->handle, &pool, NULL, &d->command_pool),
+                          "making the command pool"));
     vkp_device_name(d, VK_OBJECT_TYPE_COMMAND_POOL, (uint64_t)d->command_pool, "commands");
     vkp_device_name(d, VK_OBJECT_TYPE_QUEUE, (uint64_t)(uintptr_t)d->queue, "compute");
     return VKP_OK;

@@ -66,7 +66,8 @@ vkp_status vkp_buffer_create(vkp_device *d, uint64_t bytes, vkp_memory_kind kind
     const uint64_t most = d->info.limits.max_allocation;
     if (bytes > most)
         return vkp_fail(VKP_DEVICE_MEMORY,
-                        "no device memory for %s (needs %" PRIu64 " MiB in one piece, the device allows %" PRIu64
+                        "no device memory for %s (needs %" PRIu64
+                        " MiB in one piece, the device allows %" PRIu64
                         " MiB; try a smaller --set batch or --set size)",
                         name, bytes >> 20, most >> 20);
     vkp_buffer b = {.bytes = (bytes + 15) & ~(uint64_t)15};

@@ -30,13 +30,13 @@ typedef struct vkp_pipeline {
     VkPipeline handle;
 } vkp_pipeline;
 
-/* Finds the pipeline, or notes that it is wanted: then its handle is there only after vkp_pipelines_make. *out
- * belongs to the device and lives as long, unless it cannot be made. MEMORY. */
+/* Finds the pipeline, or notes that it is wanted: then its handle is there only after vkp_pipelines_make.
+ * *out belongs to the device and lives as long, unless it cannot be made. MEMORY. */
 VKP_MUST_USE vkp_status vkp_pipeline_want(vkp_device *device, const vkp_pipeline_key *key,
                                           const vkp_pipeline **out);
 
-/* Makes all that are wanted, by several threads: drivers compile for a long time. SHADER when the driver cannot
- * make one: the text names the shader, *failed is the first that failed, in the order wanted; MEMORY,
+/* Makes all that are wanted, by several threads: drivers compile for a long time. SHADER when the driver
+ * cannot make one: the text names the shader, *failed is the first that failed, in the order wanted; MEMORY,
  * DEVICE_MEMORY, DEVICE_LOST likewise. After a failure call vkp_pipelines_drop. */
 VKP_MUST_USE vkp_status vkp_pipelines_make(vkp_device *device, const vkp_pipeline **failed);
 
@@ -47,8 +47,8 @@ void vkp_pipelines_drop(vkp_device *device);
 const vkp_pipeline *vkp_pipeline_at(const vkp_device *device, size_t index);
 
 /* The path of a file about this device and driver in the user's cache folder, which is made:
- * FOLDER/NAME-VENDOR-DEVICE-DRIVER.SUFFIX, malloc'd (the caller frees it). NULL where there is no such folder or
- * VKPIX_CACHE=off. */
+ * FOLDER/NAME-VENDOR-DEVICE-DRIVER.SUFFIX, malloc'd (the caller frees it). NULL where there is no such folder
+ * or VKPIX_CACHE=off. */
 char *vkp_cache_path(const vkp_device *device, const char *name, const char *suffix);
 
 /* Called by vkp_device_open and vkp_device_close alone. */

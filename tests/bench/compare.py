@@ -4,8 +4,8 @@
     apt-get install python3-torch python3-pil
     /usr/bin/python3 tests/bench/compare.py [--vkpix build/vkpix] [--rounds 3] [--only WORD]
 
-Each row runs vkpix, then PyTorch (torch_work.py: at its best), --rounds times; the figures are the medians of the
-rounds' medians, the ratio is that of the two. Single times mean little on a shared machine: compare ratios.
+Each row runs vkpix, then PyTorch (torch_work.py: at its best), --rounds times; the figures are the medians of
+the rounds' medians, the ratio is that of the two. Single times mean little on a shared machine: compare ratios.
 """
 import argparse
 import json
@@ -28,7 +28,8 @@ def run(command, environment=None):
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True,
                           env={**os.environ, **(environment or {})})
     if done.returncode:
-        sys.exit(f"compare: error: {command[0]} failed ({done.stderr.strip().splitlines()[-1:]}; run it alone)")
+        last = done.stderr.strip().splitlines()[-1:]
+        sys.exit(f"compare: error: {command[0]} failed ({last}; run it alone)")
     return done.stdout
 
 
@@ -56,7 +57,8 @@ def steps(options):
 
 
 def generator(options):
-    row("generator, evaluation, 320×320, batch 1", lambda: bench(options, "colorize", "--size", 320)["median_ms"],
+    row("generator, evaluation, 320×320, batch 1",
+        lambda: bench(options, "colorize", "--size", 320)["median_ms"],
         lambda: torch_work("generator", "--size", 320)["median_ms"], options.rounds)
 
 
@@ -93,7 +95,8 @@ def pictures(options):
         make_model(model)
         make_picture(source)
         ours = [options.vkpix, "colorize", source, "--out", folder / "a.jpg", "--model", model, "--size", 320]
-        theirs = [sys.executable, HERE / "torch_work.py", "colorize", source, folder / "b.jpg", "--model", model]
+        theirs = [sys.executable, HERE / "torch_work.py", "colorize", source, folder / "b.jpg",
+                  "--model", model]
         cache = folder / "cache"
         caches = dict(XDG_CACHE_HOME=str(cache), MESA_SHADER_CACHE_DIR=str(cache))
 
@@ -109,13 +112,19 @@ def pictures(options):
 
 def sides(options):
     """Time a pixel of the generator relative to the cheapest side."""
-    times = {side: bench(options, "colorize", "--size", side)["median_ms"] * 1e6 / side ** 2 for side in SIDES}
+    times = {}
+    for side in SIDES:
+        median = statistics.median(bench(options, "colorize", "--size", side)["median_ms"]
+                                   for _ in range(options.rounds))
+        times[side] = median * 1e6 / side ** 2
     least = min(times.values())
-    print("\nGenerator, ns a pixel: " + ", ".join(f"{s}²: {t:.0f} ({t / least:.2f}×)" for s, t in times.items()))
+    each = ", ".join(f"{side}²: {time:.0f} ({time / least:.2f}×)" for side, time in times.items())
+    print("\nGenerator, ns a pixel: " + each)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vkpix", default=HERE.parent.parent / "build" / "vkpix")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=("steps", "generator", "pictures", "sides"), action="append")

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""What PyTorch takes for vkpix's work, at its best on a CPU: two threads, channels-last, an allocator that keeps
-its pages, batch norms folded into the convolutions for evaluation. Prints one JSON document.
+"""What PyTorch takes for vkpix's work, at its best on a CPU: a thread a core, channels-last, an allocator that
+keeps its pages, batch norms folded into the convolutions for evaluation. Prints one JSON document.
 
     torch_work.py step --preset NAME --size N --batch N
     torch_work.py generator --size N
@@ -53,7 +53,8 @@ def training_step(preset, size, batch):
         fake = generator(gray)
         rgb = networks.ycc_to_rgb(torch.cat([gray, fake], 1))
         loss = networks.generator_adversarial(settings["loss"], discriminator(rgb))
-        loss = loss + networks.LAMBDA_CRCB * F.l1_loss(fake, crcb) + networks.LAMBDA_RGB * F.l1_loss(rgb, real)
+        loss = loss + networks.LAMBDA_CRCB * F.l1_loss(fake, crcb)
+        loss = loss + networks.LAMBDA_RGB * F.l1_loss(rgb, real)
         for_g.zero_grad()
         for_d.zero_grad()
         loss.backward()
@@ -108,7 +109,8 @@ def timed(function, runs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", choices=("step", "generator", "colorize"))
     parser.add_argument("paths", nargs="*")
     parser.add_argument("--preset", default="train01", choices=networks.PRESETS)

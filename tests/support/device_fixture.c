@@ -48,7 +48,7 @@ int close_test_device(void **state)
     const uint64_t allocated = test_device->allocated;
     const unsigned messages = test_device->messages;
     vkp_device_close(test_device);
-    fprintf(stderr, "dispatches: %" PRIu64 ", validation messages: %u, bytes left: %" PRIu64 "\n", dispatches, messages,
-            allocated);
+    fprintf(stderr, "dispatches: %" PRIu64 ", validation messages: %u, bytes left: %" PRIu64 "\n", dispatches,
+            messages, allocated);
     return dispatches > 0 && messages == 0 && allocated == 0 && reported == 0 ? 0 : -1;
 }
