@@ -9,6 +9,8 @@ launcher=
 ! command -v ccache >/dev/null || launcher=-DCMAKE_C_COMPILER_LAUNCHER=ccache
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 started=$(date +%s)
+# One cache of what Mesa's drivers compile, for both stages: most of their time would go into doing it twice.
+export MESA_SHADER_CACHE_DIR="$PWD/build/shader_cache"
 
 # stage PRESET FOLDER: build and test one preset; returns ctest's status.
 stage() {
