@@ -16,6 +16,7 @@
 #include "dense.h"
 #include "device_fixture.h"
 #include "nn/step.h"
+#include "torch_names.h"
 
 static const char *preset, *data_folder;
 
@@ -122,77 +123,6 @@ static double train(session *s, uint32_t number, const cJSON *row, vkp_losses *l
     return off;
 }
 
-/* Names: PyTorch's capture calls the layers of a block by kind; vkpix by their place in the Sequential. */
-static const struct {
-    const char *block, *layers;
-} blocks[] = {
-    {"enc1", "conv norm out"},
-    {"enc2", "pool conv norm out"},
-    {"enc3", "pool conv norm out"},
-    {"enc4", "pool conv norm out"},
-    {"dec1", "up conv norm out"},
-    {"dec2", "up conv norm out"},
-    {"dec3", "up conv norm out"},
-    {"dec4", "conv out"},
-    {"conv1", "conv norm out"},
-    {"conv2", "pool conv act conv_2 out"},
-    {"conv3", "pool conv norm act conv_2 norm_2 out"},
-    {"conv4", "pool conv norm act conv_2 norm_2 out"},
-    {"conv5", "pool conv norm act conv_2 norm_2 out"},
-};
-
-/* Upsampling is part of the convolution behind it, a norm of its activation, and a convolution without a norm
- * of its activation too: they make no tensor. What they would hold follows from what is compared: LeakyReLU
- * and tanh can be turned back, and the convolution's gradients come from nothing but the gradient before
- * them. */
-static bool is_fused(const char *block, const char *layer)
-{
-    const bool without_norm = strcmp(block, "dec4") == 0 || strcmp(block, "conv2") == 0;
-    return strcmp(layer, "up") == 0 || strncmp(layer, "norm", 4) == 0 ||
-           (without_norm && strncmp(layer, "conv", 4) == 0);
-}
-
-/* The name in vkpix's graph of "PASS.BLOCK.LAYER"; empty for a fused layer. */
-static void layer_name(const char *torch, char name[48])
-{
-    const char *layer = strrchr(torch, '.');
-    for (size_t i = 0; layer && i < sizeof blocks / sizeof *blocks; i++) {
-        const size_t length = strlen(blocks[i].block);
-        const char *block = layer - length;
-        if (block <= torch || block[-1] != '.' || strncmp(block, blocks[i].block, length) != 0) continue;
-        char layers[64];
-        unsigned index = 0;
-        snprintf(layers, sizeof layers, "%s", blocks[i].layers);
-        for (char *rest = NULL, *word = strtok_r(layers, " ", &rest); word;
-             word = strtok_r(NULL, " ", &rest), index++) {
-            if (strcmp(word, layer + 1) != 0) continue;
-            snprintf(name, 48, "%.*s.%u", (int)(layer - torch), torch, index);
-            if (is_fused(blocks[i].block, word)) *name = 0;
-            return;
-        }
-    }
-    fail_msg("PyTorch's %s is no layer known here", torch);
-}
-
-static void graph_name(const char *torch, char name[48])
-{
-    static const struct {
-        const char *torch, *name;
-    } others[] = {{"gray", "gray"},
-                  {"crcb", "gray.crcb"},
-                  {"rgb", "rgb"},
-                  {"fake", "G.dec4.1"},
-                  {"fake_rgb", "fake_rgb"},
-                  {"D.fake.out_patch", "D.fake.out_patch"},
-                  {"D.real.out_patch", "D.real.out_patch"}};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (strcmp(torch, others[i].torch) == 0) {
-            snprintf(name, 48, "%s", others[i].name);
-            return;
-        }
-    layer_name(torch, name);
-}
-
 /* What was compared, and how far off the worst was. */
 typedef struct tally {
     unsigned count;
@@ -212,14 +142,6 @@ static void add_to(tally *t, double error, const char *name, double allowed)
 static void report(const tally *t, const char *what)
 {
     print_message("%s: %3u %s, off by at most %.1e (%s)\n", preset, t->count, what, t->worst, t->name);
-}
-
-#define GRADIENT "grad."
-#define G_STEP "g_step."
-
-static bool is_gradient(const char *torch)
-{
-    return strncmp(torch, GRADIENT, strlen(GRADIENT)) == 0 || strncmp(torch, G_STEP, strlen(G_STEP)) == 0;
 }
 
 typedef struct comparison {
@@ -291,18 +213,6 @@ static void compare_parameter(comparison *c, const char *torch)
     free(want);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t a = strlen(text), b = strlen(end);
-    return a >= b && strcmp(text + a - b, end) == 0;
-}
-
-/* Whether a value is what a ReLU or LeakyReLU makes. */
-static bool is_rectified(const char *torch)
-{
-    return (ends_with(torch, ".out") || ends_with(torch, ".act")) && !ends_with(torch, ".dec4.out");
-}
-
 /* Where rounding has moved the argument of a (Leaky)ReLU across its kink: next to zero, and seldom. */
 static unsigned count_flipped(const char *torch, const float *got, const float *want, uint64_t count)
 {
@@ -352,21 +262,6 @@ static vkp_tensor find_gradient(const session *s, const char *name, bool in_g_st
     return t;
 }
 
-/* What a norm pools in its own pass: its output, and the next block's first layer. */
-static const char *pooled_of(const char *name)
-{
-    static const char *const list[][2] = {
-        {"enc1.2", "enc2.0"},   {"enc2.3", "enc3.0"},   {"enc3.3", "enc4.0"},
-        {"conv1.2", "conv2.0"}, {"conv3.6", "conv4.0"}, {"conv4.6", "conv5.0"}};
-    static char pooled[48];
-    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
-        if (!ends_with(name, list[i][0])) continue;
-        snprintf(pooled, sizeof pooled, "%.*s%s", (int)(strlen(name) - strlen(list[i][0])), name, list[i][1]);
-        return pooled;
-    }
-    return NULL;
-}
-
 /* Adds the gradient of what is pooled of (n,c,h,w): there is no such tensor in the graph. */
 static void add_spread(const comparison *c, const char *pooled, bool in_g_step, vkp_shape s, float *sum)
 {
@@ -386,7 +281,7 @@ static void add_spread(const comparison *c, const char *pooled, bool in_g_step, 
 static float *read_layer(const comparison *c, const char *name, bool gradient, bool in_g_step,
                          uint64_t *count)
 {
-    const char *pooled = gradient ? pooled_of(name) : NULL;
+    const char *pooled = gradient ? torch_pooled_of(name) : NULL;
     const bool spread_only = pooled && strncmp(name, "D.", 2) == 0;
     const vkp_tensor t =
         gradient && !spread_only ? find_gradient(c->s, name, in_g_step) : find_value(c->s, "", name);
@@ -401,9 +296,10 @@ static float *read_layer(const comparison *c, const char *name, bool gradient, b
 /* "G.enc1.out", its gradient "grad.G.enc1.out", or, by G's loss, "g_step.grad.D.fake.conv1.out". */
 static void compare_layer(comparison *c, const char *torch)
 {
-    const bool gradient = is_gradient(torch), in_g_step = strncmp(torch, G_STEP, strlen(G_STEP)) == 0;
+    const bool gradient = torch_is_gradient(torch),
+               in_g_step = strncmp(torch, TORCH_G_STEP, strlen(TORCH_G_STEP)) == 0;
     char name[48];
-    graph_name(gradient ? strstr(torch, GRADIENT) + strlen(GRADIENT) : torch, name);
+    torch_graph_name(gradient ? strstr(torch, TORCH_GRADIENT) + strlen(TORCH_GRADIENT) : torch, name);
     if (!*name) {
         c->fused++;
         return;
@@ -416,7 +312,7 @@ static void compare_layer(comparison *c, const char *torch)
         add_to(&c->gradients, error, torch, gradient_limit(c));
     else
         add_to(&c->values, error, torch, 2e-5);
-    if (!gradient && is_rectified(torch)) c->flipped += count_flipped(torch, got, want, count);
+    if (!gradient && torch_is_rectified(torch)) c->flipped += count_flipped(torch, got, want, count);
     free(got);
     free(want);
 }
@@ -465,10 +361,10 @@ static void first_step_by_name(void **state)
     size_t count;
     const vkp_safetensor *list = vkp_safetensors_list(file, &count);
     for (size_t i = 0; i < count; i++)
-        if (!is_gradient(list[i].name)) compare_layer(&c, list[i].name);
+        if (!torch_is_gradient(list[i].name)) compare_layer(&c, list[i].name);
     for (size_t i = 0; i < count; i++) {
-        if (!is_gradient(list[i].name)) continue;
-        if (ends_with(list[i].name, ".weight") || ends_with(list[i].name, ".bias"))
+        if (!torch_is_gradient(list[i].name)) continue;
+        if (torch_ends_with(list[i].name, ".weight") || torch_ends_with(list[i].name, ".bias"))
             compare_parameter(&c, list[i].name);
         else
             compare_layer(&c, list[i].name);
@@ -548,13 +444,13 @@ static void compare_network(session *s, const vkp_params *p, const char *network
         assert_non_null(got);
         assert_ok(vkp_buffer_read(test_device, &p->values, p->list[i].offset * sizeof *got, got,
                                   count * sizeof *got));
-        if (ends_with(name, ".running_mean")) {
+        if (torch_ends_with(name, ".running_mean")) {
             /* A cancelled bias walks at random by `reach` and takes the mean with it. */
             double off = 0;
             for (uint64_t k = 0; k < count; k++)
                 off = fmax(off, fabs((double)got[k] - (double)want[k]) / reach);
             add_to(&f->means, off, name, 2);
-        } else if (ends_with(name, ".running_var")) {
+        } else if (torch_ends_with(name, ".running_var")) {
             add_to(&f->variances, dense_compare(got, want, count, 0).mean, name, 1e-5);
         } else if (!is_cancelled(s, network, name)) {
             for (uint64_t k = 0; k < count; k++) got[k] -= first[k], want[k] -= first[k];

@@ -49,6 +49,7 @@ typedef struct trainer {
     double started, epoch_started, seconds_before; /* monotonic seconds; training time of earlier sessions */
     uint64_t steps_before;
     bool stopping;
+    bool queued; /* the next epoch's pictures are on their way already */
     waiting idle;
 } trainer;
 
@@ -247,6 +248,12 @@ static vkp_status queue_epoch(trainer *t, uint32_t epoch)
     return vkp_feed_queue(t->feed, t->order, t->set.train_count, epoch);
 }
 
+/* Of the time up to the latest whole batch of the epoch; 0 while there is none. */
+static double idle_share(const waiting *w, double epoch_started)
+{
+    return w->finished > epoch_started ? w->seconds / (w->finished - epoch_started) : 0;
+}
+
 static void report_progress(const trainer *t, const vkp_losses *losses, const double row[VKP_LOG_COLUMNS])
 {
     if (!t->options->progress) return;
@@ -267,7 +274,7 @@ static void report_progress(const trainer *t, const vkp_losses *losses, const do
                               .losses = *losses,
                               .steps_per_second = rate,
                               .seconds_left = left,
-                              .device_idle = t->idle.seconds / (t->idle.finished - t->epoch_started),
+                              .device_idle = idle_share(&t->idle, t->epoch_started),
                               .epoch_ended = row != NULL,
                               .train_psnr = row ? row[VKP_LOG_train_psnr] : NAN,
                               .val_psnr = row ? row[VKP_LOG_val_psnr] : NAN,
@@ -355,7 +362,8 @@ static vkp_status train_epoch(trainer *t, bool *ended)
     /* The very first step makes its pipelines first: that is not waiting. */
     t->idle =
         (waiting){.shortest = t->idle.shortest, .finished = t->idle.shortest > 0 ? t->epoch_started : 0};
-    VKP_TRY(queue_epoch(t, t->state.epoch));
+    if (!t->queued) VKP_TRY(queue_epoch(t, t->state.epoch));
+    t->queued = false;
     VKP_TRY(vkp_feed_skip(t->feed, (size_t)t->state.epoch_steps * t->config.batch));
     VKP_TRY(vkp_feed_next(t->feed, &batch));
     while (batch.count) {
@@ -364,7 +372,9 @@ static vkp_status train_epoch(trainer *t, bool *ended)
         *ended = !batch.count;
         if (t->stopping) break;
     }
-    return VKP_OK;
+    /* The decoders go on with the next epoch while this one is validated and drawn. */
+    t->queued = *ended && !t->stopping && t->state.epoch_steps && t->state.epoch + 1 < t->config.epochs;
+    return t->queued ? queue_epoch(t, t->state.epoch + 1) : VKP_OK;
 }
 
 static vkp_status write_preview(trainer *t, uint32_t epoch, const vkp_preview *preview)

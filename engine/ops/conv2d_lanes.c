@@ -26,7 +26,7 @@ static bool lanes_method(uint32_t lanes, const vkp_conv_pass *pass, vkp_conv_pla
     plan->order.unit = 4;
     plan->order.record = 4 * lanes * vkp_groups(taps * tile.channels, 4);
     vkp_conv_order_taps(&plan->order, pass->kernel, pass->input_grad);
-    plan->kernels[plan->kernel_count++] = (vkp_conv_kernel){
+    plan->kernel = (vkp_conv_kernel){
         .shader = VKP_SHADER_conv2d_lanes,
         .storage_shader = VKP_SHADER_conv2d_lanes_storage,
         .spec = {tile.channels, tile.wide, tile.high, pass->kernel, pass->add},

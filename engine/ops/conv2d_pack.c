@@ -92,7 +92,7 @@ static void bind_quads(const vkp_device *device, vkp_dispatch *d, const vkp_tens
     for (uint32_t i = 1; i <= 4; i++) d->push[d->push_words - i] /= 4;
 }
 
-/* Adds one kernel's dispatch over all pictures of the pass. parts->buffer 0: no moments are made. */
+/* Adds the kernel's dispatch over all pictures of the pass. parts->buffer 0: no moments are made. */
 static vkp_status dispatch(vkp_program *program, const vkp_conv_pass *pass, const vkp_conv_kernel *kernel,
                            const vkp_tensor *packed, const vkp_tensor *parts, bool storage)
 {
@@ -118,7 +118,7 @@ static vkp_status dispatch(vkp_program *program, const vkp_conv_pass *pass, cons
     return vkp_program_dispatch(program, &d);
 }
 
-/* Pictures that one dispatch may take of what the kernels prepare and read themselves; 0: not even one. */
+/* Pictures that one dispatch may take of what is prepared for the kernel; 0: not even one. */
 static uint32_t prepared_pictures(const vkp_device *device, const vkp_conv_pass *pass,
                                   const vkp_conv_plan *plan, bool storage)
 {
@@ -137,8 +137,7 @@ static vkp_status dispatch_all(vkp_program *program, const vkp_conv_pass *pass, 
     const vkp_device *device = vkp_program_device(program);
     uint32_t chunk = vkp_pictures_per_binding(device, (const vkp_tensor *const[]){&pass->to}, 1);
     chunk = least(least(chunk, pass->to.shape.n), readable_pictures(device, &pass->from, storage));
-    for (uint32_t i = 0; i < plan->kernel_count; i++)
-        chunk = least(chunk, device->info.limits.group_count[2] / plan->kernels[i].groups[2]);
+    chunk = least(chunk, device->info.limits.group_count[2] / plan->kernel.groups[2]);
     vkp_tensor prepared = {0};
     if (plan->prepare) {
         vkp_shape shape = plan->prepared;
@@ -156,22 +155,20 @@ static vkp_status dispatch_all(vkp_program *program, const vkp_conv_pass *pass, 
             run.from = made;
         }
         const vkp_tensor run_parts = vkp_tensor_pictures(parts, n, count);
-        for (uint32_t i = 0; i < plan->kernel_count; i++)
-            VKP_TRY(dispatch(program, &run, &plan->kernels[i], packed, &run_parts, storage));
+        VKP_TRY(dispatch(program, &run, &plan->kernel, packed, &run_parts, storage));
     }
     return VKP_OK;
 }
 
-/* Whether one picture and the packed weights can be read, and every grid has room for one picture. */
+/* Whether one picture and the packed weights can be read, and the grid has room for one picture. */
 static bool plan_fits(const vkp_device *device, const vkp_conv_pass *pass, const vkp_conv_plan *plan,
                       bool storage)
 {
     const vkp_limits *l = &device->info.limits;
     const vkp_tensor packed = vkp_tensor_packed(0, packed_shape(pass, &plan->order));
     if (packed.shape.h > l->group_count[1]) return false;
-    for (uint32_t i = 0; i < plan->kernel_count; i++)
-        for (uint32_t axis = 0; axis < 3; axis++)
-            if (plan->kernels[i].groups[axis] > l->group_count[axis]) return false;
+    for (uint32_t axis = 0; axis < 3; axis++)
+        if (plan->kernel.groups[axis] > l->group_count[axis]) return false;
     if (plan->prepare && !prepared_pictures(device, pass, plan, storage)) return false;
     if (storage) return vkp_extent(&packed) * sizeof(float) <= l->storage_range;
     return vkp_texels_fit(device, &packed, 4) && readable_pictures(device, &pass->from, false) > 0;
@@ -202,7 +199,7 @@ vkp_status vkp_conv_record(vkp_program *program, const vkp_node *node, bool inpu
     vkp_tensor packed, parts = {0};
     VKP_TRY(pack(program, &pass, &plan.order, &packed));
     const bool moments = pass.statistics && plan.moments;
-    const uint32_t *groups = plan.kernels[0].groups;
+    const uint32_t *groups = plan.kernel.groups;
     const vkp_shape pieces = {pass.to.shape.n, pass.to.shape.c, groups[0] * groups[1], 4};
     if (moments) VKP_TRY(vkp_tensor_new_packed(program, pieces, "moments of tiles", &parts));
     VKP_TRY(dispatch_all(program, &pass, &plan, &packed, &parts, storage));

@@ -48,21 +48,20 @@ typedef struct vkp_conv_kernel {
 typedef vkp_status vkp_conv_prepare(vkp_program *program, const vkp_conv_pass *pass, bool storage,
                                     const vkp_tensor *prepared);
 
-/* How a pass is computed on a device: the order of its weights and the kernels that run one after another. */
+/* How a pass is computed on a device: the order of its weights and the kernel that reads them. */
 typedef struct vkp_conv_plan {
     vkp_conv_order order;
-    vkp_conv_prepare *prepare; /* makes what the kernels read in place of `from`; NULL: they read `from` */
+    vkp_conv_prepare *prepare; /* makes what the kernel reads in place of `from`; NULL: it reads `from` */
     vkp_shape prepared;        /* of that, packed, for one picture */
-    vkp_conv_kernel kernels[2];
-    uint32_t kernel_count;
-    bool moments; /* its one kernel makes those of its tiles where statistics are wanted */
+    vkp_conv_kernel kernel;
+    bool moments; /* the kernel makes those of its tiles where statistics are wanted */
 } vkp_conv_plan;
 
 /* Fills the plan, whose order has the device's lanes; false where the pass is none of the method's.
  * The pass is a convolution of stride 1 with an odd kernel up to 5 and half of that as padding. */
 typedef bool vkp_conv_method(uint32_t lanes, const vkp_conv_pass *pass, vkp_conv_plan *plan);
 
-/* Whether the device and the node are such that the method's kernels can run; adds their dispatches, with the
+/* Whether the device and the node are such that the method's kernel can run; adds its dispatches, with the
  * one that packs the weights and over as many pictures at once as bindings and grid allow. */
 bool vkp_conv_fits(const vkp_device *device, const vkp_node *node, bool input_grad, bool storage,
                    vkp_conv_method *method);

@@ -20,7 +20,7 @@ static void add_kernel(uint32_t lanes, const vkp_conv_pass *pass, vkp_shader sha
     uint32_t across = lanes;
     while (across > 1 && across / 2 * 4 * quads >= to.w) across /= 2;
     vkp_conv_order_taps(&plan->order, pass->kernel, pass->input_grad);
-    plan->kernels[plan->kernel_count++] = (vkp_conv_kernel){
+    plan->kernel = (vkp_conv_kernel){
         .shader = shader,
         .storage_shader = storage_shader,
         .spec = {channels, quads, high, pass->kernel, pass->add, across},

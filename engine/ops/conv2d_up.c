@@ -44,7 +44,7 @@ static bool forward_method(uint32_t lanes, const vkp_conv_pass *pass, vkp_conv_p
     const vkp_conv_tile tile = vkp_conv_choose_tile(pass, lanes, from.h, from.w, forward_cost);
     order_weights(&plan->order, lanes, tile.channels);
     plan->moments = true;
-    plan->kernels[plan->kernel_count++] = (vkp_conv_kernel){
+    plan->kernel = (vkp_conv_kernel){
         .shader = VKP_SHADER_conv2d_forward_phases,
         .storage_shader = VKP_SHADER_conv2d_forward_phases_storage,
         .spec = {tile.channels, tile.wide, tile.high, pass->upsample, forward_step(pass)},
@@ -86,7 +86,7 @@ static bool input_grad_method(uint32_t lanes, const vkp_conv_pass *pass, vkp_con
     order_weights(&plan->order, lanes, channels);
     plan->prepare = prepare_steps;
     plan->prepared = (vkp_shape){1, tiles, from, tile * 9 * 4};
-    plan->kernels[plan->kernel_count++] = (vkp_conv_kernel){
+    plan->kernel = (vkp_conv_kernel){
         .shader = VKP_SHADER_conv2d_input_grad_phases,
         .storage_shader = VKP_SHADER_conv2d_input_grad_phases_storage,
         .spec = {channels, tile, pass->add},

@@ -115,7 +115,6 @@ typedef struct pass {
     const vkp_tensor *pooled;     /* written, or where there is dy its gradient; NULL or no buffer: neither */
     bool add;
 } pass;
-#define PASS(name) VKP_SHADER_##name, VKP_SHADER_##name##_texel
 
 static bool is_there(const vkp_tensor *t) { return t && t->buffer; }
 
@@ -228,7 +227,8 @@ vkp_status vkp_norm_statistics(vkp_program *p, const vkp_tensor *x, uint32_t pic
     const vkp_node node = {.op = &vkp_op_norm, .attr = {.pictures = pictures_of_one}, .in = {[X] = *x}};
     vkp_tensor parts;
     VKP_TRY(new_parts(p, x, &parts));
-    VKP_TRY(record(p, &node, &(pass){PASS(norm_moments), .result = &parts}));
+    VKP_TRY(record(p, &node, &(pass){.shader = VKP_SHADER_norm_moments, .texel_shader = VKP_SHADER_norm_moments_texel,
+                                     .result = &parts}));
     return vkp_norm_merge(p, &parts, pictures_of_one, stats);
 }
 
@@ -286,7 +286,8 @@ static vkp_status forward(vkp_program *p, const vkp_node *node)
     else if (!node->in[GIVEN].buffer)
         VKP_TRY(vkp_norm_statistics(p, &node->in[X], pictures(node), &node->out[STATS]));
     VKP_TRY(affine_table(p, node, &table));
-    return record(p, node, &(pass){PASS(norm_forward), .result = &node->out[Y], .pooled = &node->out[POOLED],
+    return record(p, node, &(pass){.shader = VKP_SHADER_norm_forward, .texel_shader = VKP_SHADER_norm_forward_texel,
+                                   .result = &node->out[Y], .pooled = &node->out[POOLED],
                                    .table = &table});
 }
 
@@ -298,7 +299,9 @@ static vkp_status reduce_gradient(vkp_program *p, const vkp_node *node, const vk
     const uint32_t groups = statistics(node), each = x->shape.n / groups;
     vkp_tensor parts;
     VKP_TRY(new_parts(p, x, &parts));
-    VKP_TRY(record(p, node, &(pass){PASS(norm_grad_sums), .result = &parts, .dy = &node->d_out[Y],
+    VKP_TRY(record(p, node, &(pass){.shader = VKP_SHADER_norm_grad_sums,
+                                    .texel_shader = VKP_SHADER_norm_grad_sums_texel,
+                                    .result = &parts, .dy = &node->d_out[Y],
                                     .pooled = &node->d_out[POOLED], .table = table}));
     const bool alone = !dgamma->buffer && !dbeta->buffer && each * parts.shape.h <= MOST_PIECES_ALONE;
     vkp_dispatch d = {.shader = VKP_SHADER_norm_grad_merge,
@@ -346,7 +349,9 @@ static vkp_status backward(vkp_program *p, const vkp_node *node)
     VKP_TRY(affine_table(p, node, &table));
     if (affine || node->attr.training) VKP_TRY(reduce_gradient(p, node, &table));
     if (!dx) return VKP_OK;
-    return record(p, node, &(pass){PASS(norm_input_grad), .result = &node->d_in[X], .dy = dy,
+    return record(p, node, &(pass){.shader = VKP_SHADER_norm_input_grad,
+                                   .texel_shader = VKP_SHADER_norm_input_grad_texel,
+                                   .result = &node->d_in[X], .dy = dy,
                                    .pooled = d_pooled, .table = &table, .add = node->add[X]});
 }
 
