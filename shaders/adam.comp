@@ -21,7 +21,7 @@ void main()
     const uint quads = push.quads, count = push.count, step = push.step, h = push.hypert.offset;
     const uint at_p = push.pt.offset, at_g = push.gt.offset, at_state = push.statet.offset;
     const float step_size = hyper[h], root = hyper[h + 1], beta1 = hyper[h + 2], beta2 = hyper[h + 3];
-    const float eps = hyper[h + 4], rest1 = hyper[h + 5], rest2 = hyper[h + 6];
+    const float eps = hyper[h + 4], rest1 = hyper[h + 5], rest2 = hyper[h + 6], decay = hyper[h + 7];
     for (uint i = gl_GlobalInvocationID.x; i < quads; i += step) {
         const uint pair = at_state / 4 + 2 * i;
         const vec4 gradient = g4[at_g / 4 + i], a = state4[pair], b = state4[pair + 1];
@@ -29,7 +29,9 @@ void main()
         const vec4 v = beta2 * vec4(a.yw, b.yw) + rest2 * (gradient * gradient);
         state4[pair] = vec4(m.x, v.x, m.y, v.y);
         state4[pair + 1] = vec4(m.z, v.z, m.w, v.w);
-        p4[at_p / 4 + i] -= step_size * (m / (sqrt(v) / root + eps));
+        vec4 value = p4[at_p / 4 + i];
+        if (decay != 0.0) value -= decay * value; // 1 - decay would round most of a small decay away
+        p4[at_p / 4 + i] = value - step_size * (m / (sqrt(v) / root + eps));
     }
     for (uint i = quads * 4 + gl_GlobalInvocationID.x; i < count; i += step) {
         const uint pair = at_state + 2 * i;
@@ -38,6 +40,8 @@ void main()
         const float v = beta2 * state[pair + 1] + rest2 * (gradient * gradient);
         state[pair] = m;
         state[pair + 1] = v;
-        p[at_p + i] -= step_size * (m / (sqrt(v) / root + eps));
+        float value = p[at_p + i];
+        if (decay != 0.0) value -= decay * value;
+        p[at_p + i] = value - step_size * (m / (sqrt(v) / root + eps));
     }
 }

@@ -422,8 +422,8 @@ static void try_adam(trial *t)
         char name[32];
         snprintf(name, sizeof name, "dweight%u", step - 1);
         float *gradient = values_of(t, name, count);
-        vkp_adam_hyper(number(t, "lr"), number(t, "beta1"), number(t, "beta2"), number(t, "eps"), step,
-                       hyper);
+        vkp_adam_hyper(number(t, "lr"), number(t, "beta1"), number(t, "beta2"), number(t, "eps"),
+                       number(t, "decay"), step, hyper);
         node.in[VKP_ADAM_P] = node.out[VKP_ADAM_P_OUT];
         node.in[VKP_ADAM_STATE] = node.out[VKP_ADAM_STATE_OUT];
         node.in[VKP_ADAM_G] = add_tensor(t, name, flat, VKP_STATE, gradient)->layout;

@@ -7,6 +7,7 @@
 #include "device_fixture.h"
 #include "nn/params.h"
 #include "ops/adam.h"
+#include "ops/ema.h"
 #include "ops/init_uniform.h"
 #include "ops/op.h"
 #include "scratch.h"
@@ -53,7 +54,7 @@ static void end(flat *f)
 
 static float uniform(uint64_t stream, uint64_t i) { return 2 * vkp_random_float(7, stream, i) - 1; }
 
-static void steps_in_place(bool narrow, uint32_t offset)
+static void steps_in_place(bool narrow, uint32_t offset, double decay)
 {
     const double lr = 0.002, beta1 = 0.5, beta2 = 0.999, eps = 1e-8;
     flat f;
@@ -74,12 +75,12 @@ static void steps_in_place(bool narrow, uint32_t offset)
     memset(state, 0, 2 * COUNT * sizeof *state);
     for (int i = 0; i < COUNT; i++) want[i] = p[i] = uniform(0, (uint64_t)i);
     for (int t = 1; t <= STEPS; t++) {
-        vkp_adam_hyper(lr, beta1, beta2, eps, (uint64_t)t, hyper);
+        vkp_adam_hyper(lr, beta1, beta2, eps, decay, (uint64_t)t, hyper);
         for (int i = 0; i < COUNT; i++) {
             g[i] = uniform((uint64_t)t, (uint64_t)i);
             m[i] = beta1 * m[i] + (1 - beta1) * g[i];
             v[i] = beta2 * v[i] + (1 - beta2) * g[i] * g[i];
-            want[i] -= lr / (1 - pow(beta1, t)) * m[i] / (sqrt(v[i]) / sqrt(1 - pow(beta2, t)) + eps);
+            want[i] -= lr * decay * want[i] + lr / (1 - pow(beta1, t)) * m[i] / (sqrt(v[i]) / sqrt(1 - pow(beta2, t)) + eps);
         }
         assert_ok(vkp_program_run(f.program, 0, 1));
     }
@@ -94,9 +95,48 @@ static void steps_in_place(bool narrow, uint32_t offset)
 static void adam_steps(void **state)
 {
     (void)state;
-    steps_in_place(false, 0);
-    steps_in_place(false, 1); /* no quadruples */
-    steps_in_place(true, 0);
+    for (int decay = 0; decay <= 1; decay++) {
+        steps_in_place(false, 0, decay * 0.5);
+        steps_in_place(false, 1, decay * 0.5); /* no quadruples */
+        steps_in_place(true, 0, decay * 0.5);
+    }
+}
+
+static void average_in_place(bool narrow, uint32_t offset)
+{
+    flat f;
+    start(&f, narrow);
+    vkp_node node = {.op = &vkp_op_ema};
+    const vkp_shape shape = {1, 1, 1, COUNT};
+    float *average = add(&f, shape, offset, &node.in[VKP_EMA_AVERAGE]);
+    float *p = add(&f, shape, 0, &node.in[VKP_EMA_P]);
+    float *rest = add(&f, (vkp_shape){1, 1, 1, 1}, offset, &node.in[VKP_EMA_REST]);
+    node.out[VKP_EMA_AVERAGE_OUT] = node.in[VKP_EMA_AVERAGE];
+    assert_ok(node.op->forward(f.program, &node));
+    assert_int_equal(vkp_program_dispatch_count(f.program), narrow ? 6 : 1);
+    assert_ok(vkp_program_build(f.program, &f.arena));
+
+    double want[COUNT] = {0};
+    for (int t = 0; t < STEPS; t++) {
+        const double decay = t ? 0.9 : 0; /* the first step takes what is there */
+        *rest = (float)(1 - decay);
+        for (int i = 0; i < COUNT; i++) {
+            if (!t) average[i] = 0;
+            p[i] = uniform((uint64_t)t, (uint64_t)i);
+            want[i] = t ? decay * want[i] + (1 - decay) * p[i] : p[i];
+        }
+        assert_ok(vkp_program_run(f.program, 0, 1));
+    }
+    for (int i = 0; i < COUNT; i++) assert_float_equal(average[i], want[i], 1e-6);
+    end(&f);
+}
+
+static void ema_steps(void **state)
+{
+    (void)state;
+    average_in_place(false, 0);
+    average_in_place(false, 1); /* no quadruples */
+    average_in_place(true, 0);
 }
 
 /* Runs continue the counter: the numbers do not show where they were cut. */
@@ -163,6 +203,9 @@ static void shapes_refused(void **state)
         {&vkp_op_adam, {.in = {{1, 1, 1, 8}, {1, 1, 1, 7}, {1, 1, 8, 2}, {1, 1, 1, VKP_ADAM_HYPER}}}},
         {&vkp_op_adam, {.in = {{1, 1, 1, 8}, {1, 1, 1, 8}, {1, 2, 1, 8}, {1, 1, 1, VKP_ADAM_HYPER}}}},
         {&vkp_op_adam, {.in = {{1, 1, 1, 8}, {1, 1, 1, 8}, {1, 1, 8, 2}, {1, 1, 1, 5}}}},
+        {&vkp_op_ema, {.in = {{1, 1, 1, 8}, {1, 1, 1, 7}, {1, 1, 1, 1}}}},
+        {&vkp_op_ema, {.in = {{1, 1, 8, 1}, {1, 1, 8, 1}, {1, 1, 1, 1}}}},
+        {&vkp_op_ema, {.in = {{1, 1, 1, 8}, {1, 1, 1, 8}, {1, 1, 1, 2}}}},
         {&vkp_op_init_uniform, {.in = {{1, 1, 1, 4}, {1, 1, 1, 8}}}},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -177,7 +220,7 @@ static void shapes_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(adam_steps), cmocka_unit_test(init_in_runs),
+        cmocka_unit_test(adam_steps), cmocka_unit_test(ema_steps), cmocka_unit_test(init_in_runs),
         cmocka_unit_test_setup_teardown(zero_gradients_stay_zero, scratch_enter, scratch_leave),
         cmocka_unit_test(shapes_refused)};
     return cmocka_run_group_tests(tests, open_test_device, close_test_device);

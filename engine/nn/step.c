@@ -250,8 +250,8 @@ vkp_status vkp_step_submit(vkp_step *s, const vkp_step_inputs *in)
     if (in->blur && s->config->blur > 0)
         memcpy(floats + vkp_at_blur(&s->exchange), in->blur, 9 * s->exchange.batch * sizeof *floats);
     vkp_exchange_set_valid(&s->exchange, in->valid);
-    vkp_adam_hyper(in->lr, BETA1, BETA2, ADAM_EPS, s->model->g_adam_steps + 1, floats + VKP_AT_HYPER_G);
-    vkp_adam_hyper(in->lr, BETA1, BETA2, ADAM_EPS, s->model->d_adam_steps + 1, floats + VKP_AT_HYPER_D);
+    vkp_adam_hyper(in->lr, BETA1, BETA2, ADAM_EPS, 0, s->model->g_adam_steps + 1, floats + VKP_AT_HYPER_G);
+    vkp_adam_hyper(in->lr, BETA1, BETA2, ADAM_EPS, 0, s->model->d_adam_steps + 1, floats + VKP_AT_HYPER_D);
     if (s->config->d_every > 1 && in->first_of_d)
         VKP_TRY(vkp_buffer_clear(s->device, &s->model->discriminator.grads));
     s->update_d = in->update_d;

@@ -1,5 +1,6 @@
-/* adam: one step of torch.optim.Adam without weight decay (Kingma and Ba 2015; PyTorch 1.13's order of
- * operations) for all parameters at once:
+/* adam: one step of torch.optim.Adam (Kingma and Ba 2015; PyTorch 1.13's order of operations), or of
+ * torch.optim.AdamW with its decoupled weight decay (Loshchilov and Hutter 2019), for all parameters at once:
+ *   p = p - lr decay p                      (not at all where decay is 0)
  *   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
  *   p = p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
  * m and v lie interleaved in one tensor: a shader may bind 4 storage buffers on any device, and a run of
@@ -12,12 +13,12 @@
 #include "ops/moves.h"
 #include "ops/op.h"
 
-void vkp_adam_hyper(double lr, double beta1, double beta2, double eps, uint64_t step,
+void vkp_adam_hyper(double lr, double beta1, double beta2, double eps, double decay, uint64_t step,
                     float hyper[VKP_ADAM_HYPER])
 {
     const double t = (double)step;
-    const double values[VKP_ADAM_HYPER] = {
-        lr / (1 - pow(beta1, t)), sqrt(1 - pow(beta2, t)), beta1, beta2, eps, 1 - beta1, 1 - beta2};
+    const double values[VKP_ADAM_HYPER] = {lr / (1 - pow(beta1, t)), sqrt(1 - pow(beta2, t)), beta1, beta2,
+                                           eps, 1 - beta1, 1 - beta2, lr * decay};
     for (int i = 0; i < VKP_ADAM_HYPER; i++) hyper[i] = (float)values[i];
 }
 
@@ -79,16 +80,18 @@ static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
     for (uint32_t i = 0; i < node->in[VKP_ADAM_P].shape.w; i++) {
         const double m = hyper[2] * state[2 * i] + hyper[5] * g[i];
         const double v = hyper[3] * state[2 * i + 1] + hyper[6] * g[i] * g[i];
-        out[VKP_ADAM_P_OUT][i] = p[i] - hyper[0] * m / (sqrt(v) / hyper[1] + hyper[4]);
+        out[VKP_ADAM_P_OUT][i] = p[i] - hyper[7] * p[i] - hyper[0] * m / (sqrt(v) / hyper[1] + hyper[4]);
         out[VKP_ADAM_STATE_OUT][2 * i] = m;
         out[VKP_ADAM_STATE_OUT][2 * i + 1] = v;
     }
 }
 
-/* attr.mode is the step: the first begins with an empty state, later ones with m of both signs and v >= 0. */
+/* attr.mode is the step: the first begins with an empty state, later ones with m of both signs and v >= 0.
+ * attr.scale is the decay. */
 static bool fill(const vkp_node *node, uint32_t i, float *values)
 {
-    if (i == VKP_ADAM_HYPER_IN) vkp_adam_hyper(0.01, 0.5, 0.999, 1e-8, node->attr.mode, values);
+    if (i == VKP_ADAM_HYPER_IN)
+        vkp_adam_hyper(0.01, 0.5, 0.999, 1e-8, (double)node->attr.scale, node->attr.mode, values);
     if (i == VKP_ADAM_STATE)
         for (uint32_t k = 0; k < node->in[VKP_ADAM_STATE].shape.h && node->attr.mode > 1; k++) {
             values[2 * k] = 2 * vkp_random_float(1, VKP_RANDOM_TEST, 2 * k) - 1;
@@ -105,12 +108,14 @@ static const vkp_case cases[] = {
     {.in = ADAM(4099), .attr = {.mode = 2000}},
     {.in = ADAM(4099), .attr = {.mode = 5}, .low = -1e-3f, .high = 1e-3f},
     {.in = ADAM(100003), .attr = {.mode = 2}},
+    {.in = ADAM(7), .attr = {.mode = 1, .scale = 5}},
+    {.in = ADAM(4099), .attr = {.mode = 3, .scale = 0.3f}},
     {.in = ADAM(2000000), .attr = {.mode = 2}, .large = true},
 };
 
 const vkp_op vkp_op_adam = {
     .name = "adam",
-    .summary = "the Adam optimizer's step for all parameters at once",
+    .summary = "the Adam optimizer's step for all parameters at once, with decoupled weight decay if wanted",
     .in = {{"p", VKP_STATE}, {"g", VKP_STATE}, {"state", VKP_STATE}, {"hyper", VKP_STATE}},
     .out = {{"p", VKP_STATE}, {"state", VKP_STATE}},
     .shape = shape,

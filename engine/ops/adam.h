@@ -12,8 +12,10 @@
 enum { VKP_ADAM_P, VKP_ADAM_G, VKP_ADAM_STATE, VKP_ADAM_HYPER_IN, VKP_ADAM_P_OUT = 0, VKP_ADAM_STATE_OUT };
 
 /* The values of hyper for step 1, 2, ...: lr / (1 - beta1^step), sqrt(1 - beta2^step), beta1, beta2, eps,
- * 1 - beta1, 1 - beta2, 0. The last two are rounded once from double, as PyTorch does. */
-void vkp_adam_hyper(double lr, double beta1, double beta2, double eps, uint64_t step,
+ * 1 - beta1, 1 - beta2, lr * decay; all are rounded once from double, as PyTorch does. `decay` is the
+ * decoupled weight decay of torch.optim.AdamW: each step takes lr * decay of a parameter away first; 0: none,
+ * torch.optim.Adam. */
+void vkp_adam_hyper(double lr, double beta1, double beta2, double eps, double decay, uint64_t step,
                     float hyper[VKP_ADAM_HYPER]);
 
 #endif

@@ -19,7 +19,7 @@ kernel, kernel).
     hinge             mode g (-mean(x)), d_real (mean(max(0, 1-x))), d_fake (mean(max(0, 1+x)))
     l1                target (a tensor); the mean
     rgb_to_ycc ycc_to_rgb
-    adam              lr beta1 beta2 eps steps; weight, dweight0.. and after each step weight1.. exp_avg1..
+    adam              lr beta1 beta2 eps decay (AdamW's, 0: Adam) steps; weight, dweight0.. and after each step weight1.. exp_avg1..
                       exp_avg_sq1..
     resize            height width (bilinear, align_corners=False, no antialiasing)
     psnr              x (RGB, not clamped), target; y in dB, one a picture
@@ -209,9 +209,12 @@ def colour(name, function, low):
 
 
 def adam():
-    """Three steps of torch.optim.Adam; gradients of very different size, and one that is zero throughout."""
+    """Three steps of torch.optim.Adam or, with weight decay, AdamW; gradients of very different size, and one
+    that is zero throughout."""
     cases = Cases("adam")
-    for count, lr, reach in [(1, 2e-4, 1.0), (37, 1e-4, 1e-3), (1031, 1e-6, 30.0), (5, 0.1, 1e-9)]:
+    for count, lr, reach, decay in [(1, 2e-4, 1.0, 0), (37, 1e-4, 1e-3, 0), (1031, 1e-6, 30.0, 0),
+                                    (5, 0.1, 1e-9, 0), (1, 0.01, 1.0, 0.5), (37, 2e-4, 1e-3, 0.01),
+                                    (259, 0.1, 30.0, 3)]:
         inputs = {"weight": cases.random(count)}
         for step in range(3):
             inputs[f"dweight{step}"] = cases.random(count, low=-reach, high=reach)
@@ -219,7 +222,9 @@ def adam():
 
         def compute(weight, **gradients):
             parameter = torch.nn.Parameter(weight)
-            optimizer = torch.optim.Adam([parameter], lr, (0.5, 0.999), 1e-8)
+            settings = dict(lr=lr, betas=(0.5, 0.999), eps=1e-8)
+            optimizer = (torch.optim.AdamW([parameter], weight_decay=decay, **settings) if decay else
+                         torch.optim.Adam([parameter], **settings))
             results = {}
             for step in range(3):
                 parameter.grad = gradients[f"dweight{step}"].clone()
@@ -229,7 +234,7 @@ def adam():
                                 f"exp_avg{step + 1}": state["exp_avg"].clone(),
                                 f"exp_avg_sq{step + 1}": state["exp_avg_sq"].clone()})
             return results
-        cases.add(compute, inputs, dict(lr=lr, beta1=0.5, beta2=0.999, eps=1e-8, steps=3), ())
+        cases.add(compute, inputs, dict(lr=lr, beta1=0.5, beta2=0.999, eps=1e-8, decay=decay, steps=3), ())
     return cases
 
 

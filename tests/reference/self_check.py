@@ -134,6 +134,7 @@ def check_adam():
         for step in range(1, 4):
             gradient = t[f"dweight{step - 1}"]
             m, v = 0.5 * m + 0.5 * gradient, 0.999 * v + 0.001 * gradient ** 2
+            weight = weight - a["lr"] * a["decay"] * weight
             weight = weight - a["lr"] * (m / (1 - 0.5 ** step)) / (np.sqrt(v / (1 - 0.999 ** step)) + 1e-8)
             near(t[f"weight{step}"], weight, "adam weight", 1e-9)
             near(t[f"exp_avg{step}"], m, "adam exp_avg", 1e-9)
