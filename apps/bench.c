@@ -171,8 +171,12 @@ static vkp_status bench_step(bench *b)
     b->config.blur = 0;
     VKP_TRY(vkp_model_create(b->device, &b->config, 1, &b->model));
     VKP_TRY(make_batch(b));
-    VKP_TRY(vkp_step_create(b->device, &b->config, &b->model, b->config.batch, b->config.size, b->config.size,
-                            &b->rgb, &b->arena, false, &step));
+    const vkp_step_options options = {.batch = b->config.batch,
+                                      .h = b->config.size,
+                                      .w = b->config.size,
+                                      .rgb = &b->rgb,
+                                      .adversarial = b->config.lambda_adv > 0};
+    VKP_TRY(vkp_step_create(b->device, &b->config, &b->model, &options, &b->arena, &step));
     const vkp_status status = time_steps(b, step);
     vkp_step_destroy(step);
     return status;

@@ -61,8 +61,11 @@ static vkp_status write_programs(vkp_device *device, const vkp_config *config)
     vkp_buffer rgb = {0};
     uint64_t bytes;
     VKP_TRY(vkp_model_create(device, config, 1, &model));
-    vkp_status status =
-        vkp_step_plan(device, config, &model, config->batch, config->size, config->size, &bytes);
+    const vkp_step_options options = {.batch = config->batch,
+                                      .h = config->size,
+                                      .w = config->size,
+                                      .adversarial = config->lambda_adv > 0};
+    vkp_status status = vkp_step_plan(device, config, &model, &options, &bytes);
     if (status == VKP_OK)
         status = vkp_buffer_create(device, vkp_extent(&layout) * sizeof(float), VKP_MEMORY_DEVICE, "picture",
                                    &rgb);

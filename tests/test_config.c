@@ -61,18 +61,19 @@ static void presets_are_the_published_ones(void **state)
         assert_int_equal(config.loss, expected[i].loss);
         assert_int_equal(config.d_norm, expected[i].norm);
         assert_true(config.lr == expected[i].lr && config.blur == expected[i].blur && config.flip == 0.5);
-        assert_true(fabs(vkp_config_lr(&config, 100) - expected[i].late_lr) < 1e-15);
+        assert_true(fabs(vkp_config_lr(&config, 100, 0, 1) - expected[i].late_lr) < 1e-15);
         assert_true(config.batch == 32 && config.seed == 1 && config.fit == VKP_CONFIG_FIT_WRAP);
         assert_true(config.lambda_crcb == 75 && config.lambda_rgb == 25);
         assert_true(config.checkpoint_every == 20 && config.preview_every == 20);
     }
-    assert_null(vkp_config_preset_name(4));
+    assert_string_equal(vkp_config_preset_name(4), "natural");
+    assert_null(vkp_config_preset_name(5));
     const vkp_config first = preset("train01"), standard = preset(NULL);
     assert_differ(&first, &standard, "");
     vkp_config config;
     assert_int_equal(vkp_config_preset(&config, "train05"), VKP_USAGE);
     assert_string_equal(vkp_error(), "cannot use preset train05 (no such preset; the presets are train01, "
-                                     "train02, train03, train04)");
+                                     "train02, train03, train04, natural)");
 }
 
 static void cosine_is_pytorchs(void **state)
@@ -91,7 +92,7 @@ static void cosine_is_pytorchs(void **state)
                     {400, 0.0001}};
     const vkp_config config = preset("train01");
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
-        assert_true(fabs(vkp_config_lr(&config, expected[i].epoch) / expected[i].lr - 1) < 1e-12);
+        assert_true(fabs(vkp_config_lr(&config, expected[i].epoch, 7, 9) / expected[i].lr - 1) < 1e-12);
     }
 }
 
@@ -150,9 +151,10 @@ static void wrong_assignments_name_key_and_range(void **state)
         {"d_pools=4,2,,2", "each 1..64"},
         {"d_pools=4,2,0,2", "each 1..64"},
         {"sizes=32",
-         "cannot set 'sizes' (no such key; the keys are size, batch, epochs, loss, d_norm, d_pools, d_every, "
-         "lr, lr_min, schedule, restart_every, lambda_crcb, lambda_rgb, flip, blur, fit, seed, "
-         "checkpoint_every, preview_every)"},
+         "cannot set 'sizes' (no such key; the keys are network, size, work_size, batch, epochs, loss, d_norm, "
+         "d_pools, d_every, lr, lr_min, schedule, restart_every, warmup, beta1, weight_decay, ema, "
+         "lambda_crcb, lambda_rgb, lambda_class, lambda_adv, adv_from, rare, saturation, dropout, flip, blur, "
+         "view_min, view_max, jitter, degrade, fit, seed, checkpoint_every, preview_every)"},
         {"=32", "no such key"},
         {"", "cannot set '' (no '='; write KEY=VALUE)"},
         {"size", "write KEY=VALUE"},
@@ -202,7 +204,7 @@ static void wrong_yaml_names_file_and_key(void **state)
                        "mapping field 'size' line: 1, column: 7; give a whole number, 16..4096)"},
         {"size: {a: 1}", "field 'size' line: 1"},
         {"batch: 8\nsise: 32", "Unexpected key: sise"},
-        {"batch: 8\nsise: 32", "the keys are size, batch, epochs"},
+        {"batch: 8\nsise: 32", "the keys are network, size, work_size"},
         {"size: 32\nsize: 64", "already seen: size"},
         {"d_pools: 4,2,2,2", "field 'd_pools' line: 1, column: 10; give 4 whole numbers, each 1..64, as"},
         {"d_pools: [4, 2, 2]", "field 'd_pools'"},

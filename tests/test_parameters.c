@@ -175,9 +175,9 @@ static void zero_gradients_stay_zero(void **state)
     assert_true(p.trained <= 256);
     for (int i = 0; i < 256; i++) noise[i] = uniform(1, (uint64_t)i);
     assert_ok(vkp_buffer_write(test_device, &p.grads, 0, noise, p.trained * sizeof *noise));
-    assert_ok(vkp_optimizer_save("noise.safetensors", list, prefixes, 1));
+    assert_ok(vkp_optimizer_save("noise.safetensors", list, prefixes, 1, 0));
     p.list[1].zero_grad = true;
-    assert_ok(vkp_optimizer_load("noise.safetensors", list, prefixes, 1));
+    assert_ok(vkp_optimizer_load("noise.safetensors", list, prefixes, 1, 0));
     assert_ok(vkp_buffer_read(test_device, &p.grads, 0, got, p.trained * sizeof *got));
     for (uint64_t i = 0; i < 70; i++) {
         assert_true(got[p.list[0].offset + i] == noise[p.list[0].offset + i]);

@@ -29,8 +29,9 @@ static void make_step(step_fixture *f)
     assert_ok(vkp_buffer_create(test_device, vkp_extent(&layout) * 4, VKP_MEMORY_HOST, "rgb", &f->rgb));
     for (uint64_t i = 0; i < vkp_extent(&layout); i++)
         ((float *)f->rgb.mapped)[i] = (float)((i * 2654435761u >> 8) & 255) / 255;
-    assert_ok(vkp_step_create(test_device, &f->config, &f->model, BATCH, SIDE, SIDE, &f->rgb, &f->arena,
-                              false, &f->step));
+    assert_ok(vkp_step_create(test_device, &f->config, &f->model,
+        &(vkp_step_options){.batch = BATCH, .h = SIDE, .w = SIDE, .rgb = &f->rgb, .adversarial = true},
+        &f->arena, &f->step));
     for (int i = 0; i < BATCH; i++) f->valid[i] = (vkp_rect){0, 0, SIDE, SIDE};
 }
 

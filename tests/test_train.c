@@ -185,7 +185,7 @@ static void stops_at_a_loss_that_is_not_finite(void **state)
     (void)state;
     const vkp_config c = small_config();
     vkp_params generator = {0};
-    assert_ok(vkp_generator_declare(&generator));
+    assert_ok(vkp_generator_declare(&generator, VKP_CONFIG_UNET));
     assert_ok(vkp_params_allocate(&generator, test_device, false));
     assert_ok(vkp_params_initialize(&generator, 1, 0));
     const float nan = NAN;

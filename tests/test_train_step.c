@@ -79,8 +79,13 @@ static void open_session(session *s, const char *suffix, bool keep_all)
     assert_ok(vkp_params_load(&s->model.generator, path_in(s, "generator.safetensors")));
     assert_ok(vkp_params_load(&s->model.discriminator, path_in(s, "discriminator.safetensors")));
     s->pictures = batch_make(n, size, size);
-    assert_ok(vkp_step_create(test_device, &s->config, &s->model, n, size, size, &s->pictures.buffer,
-                              &s->arena, keep_all, &s->step));
+    const vkp_step_options options = {.batch = n,
+                                      .h = size,
+                                      .w = size,
+                                      .rgb = &s->pictures.buffer,
+                                      .adversarial = true,
+                                      .keep_all = keep_all};
+    assert_ok(vkp_step_create(test_device, &s->config, &s->model, &options, &s->arena, &s->step));
 }
 
 static void close_session(session *s)

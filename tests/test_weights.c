@@ -118,7 +118,9 @@ static void train_a_step(const vkp_config *config, vkp_model *model, const batch
     const vkp_step_inputs inputs = {.valid = valid, .lr = 1e-3, .first_of_d = true, .update_d = true};
     assert_int_equal(s.n, 2);
     assert_ok(
-        vkp_step_create(test_device, config, model, s.n, s.h, s.w, &pictures->buffer, &arena, false, &step));
+        vkp_step_create(test_device, config, model,
+        &(vkp_step_options){.batch = s.n, .h = s.h, .w = s.w, .rgb = &pictures->buffer, .adversarial = true},
+        &arena, &step));
     assert_ok(vkp_step_submit(step, &inputs));
     assert_ok(vkp_step_finish(step, &losses, psnr));
     vkp_step_destroy(step);

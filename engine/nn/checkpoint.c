@@ -43,11 +43,11 @@ static vkp_status write_files(const char *folder, vkp_model *model, const vkp_ru
     const char *const prefixes[] = {"generator", "discriminator"};
     path p;
     VKP_TRY(make_path(&p, folder, files[0], ""));
-    VKP_TRY(vkp_params_save(networks[0], p.text));
+    VKP_TRY(vkp_params_save(vkp_model_result(model), p.text));
     VKP_TRY(make_path(&p, folder, files[1], ""));
     VKP_TRY(vkp_params_save(networks[1], p.text));
     VKP_TRY(make_path(&p, folder, files[2], ""));
-    VKP_TRY(vkp_optimizer_save(p.text, networks, prefixes, 2));
+    VKP_TRY(vkp_optimizer_save(p.text, networks, prefixes, 2, model->averaged));
     return vkp_run_state_write(folder, state);
 }
 
@@ -169,11 +169,12 @@ vkp_status vkp_checkpoint_load(const char *folder, const vkp_run_state *state, v
     const char *const prefixes[] = {"generator", "discriminator"};
     path p;
     VKP_TRY(make_path(&p, folder, files[0], ""));
-    VKP_TRY(vkp_params_load(networks[0], p.text));
+    VKP_TRY(vkp_params_load(vkp_model_result(model), p.text));
     VKP_TRY(make_path(&p, folder, files[1], ""));
     VKP_TRY(vkp_params_load(networks[1], p.text));
     VKP_TRY(make_path(&p, folder, files[2], ""));
-    VKP_TRY(vkp_optimizer_load(p.text, networks, prefixes, 2));
+    VKP_TRY(vkp_optimizer_load(p.text, networks, prefixes, 2, model->averaged));
+    model->generator.batches_tracked = vkp_model_result(model)->batches_tracked;
     model->g_adam_steps = state->g_adam_steps;
     model->d_adam_steps = state->d_adam_steps;
     return VKP_OK;

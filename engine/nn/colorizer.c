@@ -37,7 +37,7 @@ static vkp_status settle(vkp_colorizer *c, const vkp_colorizer_options *options)
 {
     const vkp_config *config = c->weights.configured ? &c->weights.config : NULL;
     c->fit = options->fit ? *options->fit : config ? (vkp_fit)config->fit : VKP_FIT_WRAP;
-    c->size = options->size ? options->size : config ? config->size : VKP_COLORIZER_SIZE;
+    c->size = options->size ? options->size : config ? vkp_config_work_size(config) : VKP_COLORIZER_SIZE;
     c->batch = options->flip_average ? 2 : 1;
     if (c->size < 16 || c->size > VKP_COLORIZER_MAX_SIZE || c->size % 16)
         return vkp_fail(VKP_USAGE,
@@ -66,8 +66,8 @@ static vkp_status write_down(vkp_colorizer *c)
     VKP_TRY(vkp_graph_activation(c->graph, (vkp_shape){c->batch, 3, c->h, c->w}, "rgb", &rgb));
     c->rgb = vkp_graph_at(c->graph, rgb);
     VKP_TRY(vkp_picture_stage_record(c->program, &c->stage, &c->rgb));
-    VKP_TRY(vkp_add_ycc(c->graph, rgb, &gray, &crcb));
-    VKP_TRY(vkp_generator_forward(&folded, gray, false, "G", &pass));
+    VKP_TRY(vkp_add_ycc(c->graph, rgb, 1, &gray, &crcb));
+    VKP_TRY(vkp_generator_forward(&folded, gray, false, NULL, "G", &pass));
     c->crcb = vkp_graph_at(c->graph, pass.out);
     vkp_program_keep(c->program, c->rgb.buffer);
     vkp_program_keep(c->program, c->crcb.buffer);
@@ -104,7 +104,7 @@ static vkp_status prepare(vkp_colorizer *c, const vkp_colorizer_options *options
 {
     VKP_TRY(vkp_weights_find(options->model, &c->weights));
     VKP_TRY(settle(c, options));
-    VKP_TRY(vkp_generator_declare(&c->generator));
+    VKP_TRY(vkp_generator_declare(&c->generator, c->weights.configured ? c->weights.config.network : VKP_CONFIG_UNET));
     VKP_TRY(vkp_params_allocate(&c->generator, c->device, false));
     VKP_TRY(vkp_params_load(&c->generator, c->weights.path));
     c->chroma = calloc((size_t)c->batch * 2 * c->h * c->w, sizeof *c->chroma);

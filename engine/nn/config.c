@@ -24,7 +24,8 @@ typedef struct config_key {
 
 static const char *const losses[] = {"bce", "hinge", NULL};
 static const char *const norms[] = {"batch", "instance", NULL};
-static const char *const schedules[] = {"constant", "cosine", NULL};
+static const char *const schedules[] = {"constant", "cosine", "warmup_cosine", NULL};
+static const char *const networks[] = {"unet", "natural", NULL};
 static const char *const fits[] = {"wrap", "stretch", "black", "crop", "rotate", NULL};
 
 #define PLACE(member) #member, offsetof(vkp_config, member)
@@ -32,7 +33,9 @@ static const char *const fits[] = {"wrap", "stretch", "black", "crop", "rotate",
 #define KEY_OF(member, choices, meaning) {PLACE(member), CHOICE, 0, 0, choices, meaning}
 
 static const config_key keys[] = {
+    KEY_OF(network, networks, "the generator"),
     KEY(size, WHOLE, 16, 4096, "side of the square pictures, pixels; a multiple of 16"),
+    KEY(work_size, WHOLE, 0, 4096, "side at which pictures are validated and coloured; 0: size"),
     KEY(batch, WHOLE, 1, 4096, "pictures a step"),
     KEY(epochs, WHOLE, 1, 1000000, "passes over the training pictures"),
     KEY_OF(loss, losses, "adversarial loss"),
@@ -43,23 +46,39 @@ static const config_key keys[] = {
     KEY(lr_min, NUMBER, 0, 1, "learning rate at the end of a cosine"),
     KEY_OF(schedule, schedules, "course of the learning rate"),
     KEY(restart_every, WHOLE, 1, 1000000, "epochs until the cosine starts again"),
+    KEY(warmup, WHOLE, 0, 1000000, "steps until warmup_cosine reaches its learning rate"),
+    KEY(beta1, NUMBER, 0, 0.9999, "Adam's decay of the mean gradient"),
+    KEY(weight_decay, NUMBER, 0, 1, "AdamW's decay of the generator's weights; 0: plain Adam"),
+    KEY(ema, NUMBER, 0, 0.99999, "decay of the average of weights that is kept; 0: the weights themselves"),
     KEY(lambda_crcb, NUMBER, 0, 1e6, "weight of the L1 loss of the chroma"),
     KEY(lambda_rgb, NUMBER, 0, 1e6, "weight of the L1 loss of the RGB picture"),
+    KEY(lambda_class, NUMBER, 0, 1e6, "weight of the cross-entropy of chroma classes (natural)"),
+    KEY(lambda_adv, NUMBER, 0, 1e6, "weight of the adversarial loss; 0: no discriminator"),
+    KEY(adv_from, WHOLE, 0, 1000000, "epochs before the adversarial loss begins"),
+    KEY(rare, NUMBER, 0, 100, "how much more saturated classes weigh than gray"),
+    KEY(saturation, NUMBER, 0.1, 4, "factor on the chroma to be learned"),
+    KEY(dropout, NUMBER, 0, 0.9, "probability in the global path (natural)"),
     KEY(flip, NUMBER, 0, 1, "probability that a training picture is mirrored"),
     KEY(blur, NUMBER, 0, 1, "probability that a training picture is blurred"),
+    KEY(view_min, WHOLE, 0, 65536, "crops: least long side of the whole photograph, pixels; 0: no crops"),
+    KEY(view_max, WHOLE, 0, 65536, "crops: greatest long side of the whole photograph, pixels"),
+    KEY(jitter, NUMBER, 0, 1, "probability that the input's gamma and contrast vary"),
+    KEY(degrade, NUMBER, 0, 1, "probability that the input is degraded as old photographs are"),
     KEY_OF(fit, fits, "how a picture becomes a square"),
     KEY(seed, WHOLE, 0, UINT32_MAX, "seed of first weights, order and augmentation"),
     KEY(checkpoint_every, WHOLE, 1, 1000000, "epochs between checkpoints"),
     KEY(preview_every, WHOLE, 1, 1000000, "epochs between previews"),
 };
 
-enum { KEY_COUNT = sizeof keys / sizeof *keys, VALUE_TEXT = 64, RANGE_TEXT = 128, KEYS_TEXT = 300 };
+enum { KEY_COUNT = sizeof keys / sizeof *keys, VALUE_TEXT = 64, RANGE_TEXT = 128, KEYS_TEXT = 600 };
 
 _Static_assert(sizeof(vkp_config_loss) == sizeof(uint32_t), "choices are stored as 32 bits");
 
+#define SHARED                                                                                             \
+    .lr_min = 1e-6, .restart_every = 200, .flip = 0.5, .fit = VKP_CONFIG_FIT_WRAP, .seed = 1,              \
+    .checkpoint_every = 20, .preview_every = 20, .saturation = 1
 #define COMMON                                                                                             \
-    .batch = 32, .lr_min = 1e-6, .restart_every = 200, .lambda_crcb = 75, .lambda_rgb = 25, .flip = 0.5,   \
-    .fit = VKP_CONFIG_FIT_WRAP, .seed = 1, .checkpoint_every = 20, .preview_every = 20
+    SHARED, .batch = 32, .beta1 = 0.5, .lambda_crcb = 75, .lambda_rgb = 25, .lambda_adv = 1
 #define BCE .loss = VKP_CONFIG_LOSS_BCE, .d_norm = VKP_CONFIG_NORM_BATCH, .d_every = 1
 #define HINGE .loss = VKP_CONFIG_LOSS_HINGE, .d_norm = VKP_CONFIG_NORM_INSTANCE, .d_every = 2
 #define COSINE .schedule = VKP_CONFIG_COSINE, .lr = 1e-4
@@ -73,6 +92,12 @@ static const struct {
     {"train02", {COMMON, HINGE, COSINE, .size = 320, .d_pools = {4, 2, 2, 2}, .blur = 0.2, .epochs = 200}},
     {"train03", {COMMON, BCE, CONSTANT, .size = 256, .d_pools = {4, 4, 2, 2}, .blur = 0, .epochs = 200}},
     {"train04", {COMMON, HINGE, CONSTANT, .size = 352, .d_pools = {4, 2, 2, 2}, .blur = 0.2, .epochs = 97}},
+    {"natural",
+     {SHARED, .loss = VKP_CONFIG_LOSS_HINGE, .d_norm = VKP_CONFIG_NORM_INSTANCE, .d_every = 1, .batch = 16,
+      .lambda_crcb = 7.5, .lambda_rgb = 2.5, .network = VKP_CONFIG_NATURAL, .size = 128, .work_size = 256, .d_pools = {4, 2, 2, 2}, .epochs = 150,
+      .schedule = VKP_CONFIG_WARMUP_COSINE, .warmup = 150, .lr = 1.2e-3, .beta1 = 0.9, .weight_decay = 0.02,
+      .ema = 0.998, .lambda_class = 1, .dropout = 0.1, .view_min = 150, .view_max = 330, .jitter = 0.5,
+      .degrade = 0.4}},
 };
 
 enum { PRESET_COUNT = sizeof presets / sizeof *presets };
@@ -117,7 +142,7 @@ const char *vkp_config_key_range(size_t key, char *text, size_t room)
     size_t length = 0;
     switch (k->kind) {
     case WHOLE: snprintf(text, room, "a whole number, %.0f..%.0f", k->min, k->max); break;
-    case NUMBER: snprintf(text, room, "a number, %.0f..%.0f", k->min, k->max); break;
+    case NUMBER: snprintf(text, room, "a number, %g..%g", k->min, k->max); break;
     case WHOLES:
         snprintf(text, room, "%d whole numbers, each %.0f..%.0f, as 4,2,2,2 or in YAML [4, 2, 2, 2]",
                  VKP_CONFIG_POOLS, k->min, k->max);
@@ -384,13 +409,33 @@ uint32_t vkp_config_patches(const vkp_config *config)
     return side;
 }
 
-vkp_status vkp_config_check(const vkp_config *config)
+uint32_t vkp_config_work_size(const vkp_config *config)
+{
+    return config->work_size ? config->work_size : config->size;
+}
+
+uint32_t vkp_config_granularity(const vkp_config *config)
+{
+    return config->network == VKP_CONFIG_NATURAL ? 32 : 16;
+}
+
+bool vkp_config_adversarial(const vkp_config *config, uint32_t epoch)
+{
+    return config->lambda_adv > 0 && epoch >= config->adv_from;
+}
+
+static vkp_status check_side(const vkp_config *config, const char *key, uint32_t side)
+{
+    const uint32_t unit = vkp_config_granularity(config);
+    if (side && side % unit == 0) return VKP_OK;
+    return vkp_fail(VKP_USAGE, "cannot use %s %u (not a multiple of %u; %u is the next one)", key,
+                    (unsigned)side, (unsigned)unit, (unsigned)(side / unit + 1) * unit);
+}
+
+/* Whether a discriminator can be made of these settings. */
+static vkp_status check_discriminator(const vkp_config *config)
 {
     const uint32_t patches = vkp_config_patches(config);
-    if (config->size % 16 != 0 || config->size == 0) {
-        return vkp_fail(VKP_USAGE, "cannot use size %u (not a multiple of 16; %u is the next one)",
-                        (unsigned)config->size, (unsigned)(config->size / 16 + 1) * 16);
-    }
     if (patches == 0) {
         return vkp_fail(VKP_USAGE, "cannot use d_pools with size %u (no patch is left; use smaller pools or "
                         "a larger size)", (unsigned)config->size);
@@ -400,22 +445,50 @@ vkp_status vkp_config_check(const vkp_config *config)
                         "1x1 has nothing to normalize over; use smaller pools or d_norm batch)",
                         (unsigned)config->size);
     }
-    if (config->batch == 1 && (patches == 1 || config->size == 16)) {
+    if (config->batch == 1 && patches == 1) {
         return vkp_fail(VKP_USAGE, "cannot use batch 1 with size %u and these d_pools (a plane of 1x1 has "
                         "nothing to normalize over; use a larger batch or size)", (unsigned)config->size);
-    }
-    if (config->schedule == VKP_CONFIG_COSINE && config->lr_min > config->lr) {
-        return vkp_fail(VKP_USAGE, "cannot use lr_min %g with lr %g (a cosine falls from lr to lr_min; use "
-                        "lr_min at most lr)", config->lr_min, config->lr);
     }
     return VKP_OK;
 }
 
-double vkp_config_lr(const vkp_config *config, uint32_t epoch)
+vkp_status vkp_config_check(const vkp_config *config)
 {
-    if (config->schedule == VKP_CONFIG_CONSTANT) return config->lr;
-    const double phase = acos(-1.0) * (epoch % config->restart_every) / config->restart_every;
-    return config->lr_min + (config->lr - config->lr_min) * (1 + cos(phase)) / 2;
+    VKP_TRY(check_side(config, "size", config->size));
+    VKP_TRY(check_side(config, "work_size", vkp_config_work_size(config)));
+    if (config->lambda_adv > 0) VKP_TRY(check_discriminator(config));
+    if (config->batch == 1 && config->size == vkp_config_granularity(config)) {
+        return vkp_fail(VKP_USAGE, "cannot use batch 1 with size %u (the deepest plane, 1x1, has nothing to "
+                        "normalize over; use a larger batch or size)", (unsigned)config->size);
+    }
+    if (config->schedule != VKP_CONFIG_CONSTANT && config->lr_min > config->lr) {
+        return vkp_fail(VKP_USAGE, "cannot use lr_min %g with lr %g (a cosine falls from lr to lr_min; use "
+                        "lr_min at most lr)", config->lr_min, config->lr);
+    }
+    if (config->view_max < config->view_min || (config->view_max && !config->view_min)) {
+        return vkp_fail(VKP_USAGE, "cannot use view_min %u with view_max %u (crops need 1 <= view_min <= "
+                        "view_max, whole pictures 0 and 0; change one)",
+                        (unsigned)config->view_min, (unsigned)config->view_max);
+    }
+    return VKP_OK;
+}
+
+/* From `lr` at 0 to lr_min at 1. */
+static double cosine(const vkp_config *config, double share)
+{
+    return config->lr_min + (config->lr - config->lr_min) * (1 + cos(acos(-1.0) * share)) / 2;
+}
+
+double vkp_config_lr(const vkp_config *config, uint32_t epoch, uint32_t step, uint32_t steps)
+{
+    switch (config->schedule) {
+    case VKP_CONFIG_CONSTANT: return config->lr;
+    case VKP_CONFIG_COSINE: return cosine(config, (double)(epoch % config->restart_every) / config->restart_every);
+    case VKP_CONFIG_WARMUP_COSINE: break;
+    }
+    const double done = (double)epoch * steps + step, all = (double)config->epochs * steps;
+    if (done < config->warmup) return config->lr * (done + 1) / config->warmup;
+    return cosine(config, all > config->warmup ? (done - config->warmup) / (all - config->warmup) : 1);
 }
 
 size_t vkp_config_diff(const vkp_config *a, const vkp_config *b, char *names, size_t room)

@@ -25,9 +25,9 @@ static vkp_status build(vkp_evaluation *e, const vkp_config *config, const vkp_p
     /* Each time anew: training changes the parameters between two evaluations. */
     VKP_TRY(vkp_generator_fold(&g, &folded));
     VKP_TRY(vkp_program_section(e->program, &section));
-    VKP_TRY(vkp_add_batch(e->graph, rgb, shape, &batch));
-    VKP_TRY(vkp_add_ycc(e->graph, batch, &gray, &crcb));
-    VKP_TRY(vkp_generator_forward(&folded, gray, false, "G", &pass));
+    VKP_TRY(vkp_add_batch(e->graph, rgb, shape, "batch", &batch));
+    VKP_TRY(vkp_add_ycc(e->graph, batch, 1, &gray, &crcb));
+    VKP_TRY(vkp_generator_forward(&folded, gray, false, NULL, "G", &pass));
     VKP_TRY(vkp_program_section(e->program, &section));
     VKP_TRY(
         vkp_add_node(e->graph, &vkp_op_ycc_to_rgb, &(vkp_attr){0}, "fake_rgb", gray, pass.out, 0, &fake_rgb));

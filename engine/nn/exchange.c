@@ -48,19 +48,20 @@ vkp_status vkp_add_node(vkp_graph *graph, const vkp_op *op, const vkp_attr *attr
     return VKP_OK;
 }
 
-vkp_status vkp_add_batch(vkp_graph *graph, const vkp_buffer *rgb, vkp_shape shape, vkp_value *value)
+vkp_status vkp_add_batch(vkp_graph *graph, const vkp_buffer *planes, vkp_shape shape, const char *name,
+                         vkp_value *value)
 {
     vkp_tensor t = vkp_tensor_activation(0, shape);
-    VKP_TRY(vkp_program_external(vkp_graph_program(graph), rgb, 0, vkp_extent(&t) * sizeof(float), "batch",
+    VKP_TRY(vkp_program_external(vkp_graph_program(graph), planes, 0, vkp_extent(&t) * sizeof(float), name,
                                  &t.buffer));
-    return vkp_graph_tensor(graph, &t, VKP_GRADS_NONE, NULL, "batch", value);
+    return vkp_graph_tensor(graph, &t, VKP_GRADS_NONE, NULL, name, value);
 }
 
-vkp_status vkp_add_ycc(vkp_graph *graph, vkp_value rgb, vkp_value *gray, vkp_value *crcb)
+vkp_status vkp_add_ycc(vkp_graph *graph, vkp_value rgb, float saturation, vkp_value *gray, vkp_value *crcb)
 {
     const vkp_value in[VKP_MAX_IN] = {rgb};
     vkp_value out[VKP_MAX_OUT] = {0};
-    VKP_TRY(vkp_graph_apply(graph, &vkp_op_rgb_to_ycc, &(vkp_attr){0}, "gray", in, out));
+    VKP_TRY(vkp_graph_apply(graph, &vkp_op_rgb_to_ycc, &(vkp_attr){.scale = saturation}, "gray", in, out));
     *gray = out[0];
     *crcb = out[1];
     return VKP_OK;

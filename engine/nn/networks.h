@@ -1,12 +1,12 @@
-/* The published networks: the U-Net generator, gray to CrCb, and the PatchGAN discriminator, RGB to one
- * logit a patch. Layer names are those of PyTorch's state_dict. */
+/* The networks: generators, gray to CrCb, and the PatchGAN discriminator, RGB to one logit a patch. Layer
+ * names are those of PyTorch's state_dict. */
 #ifndef VKP_NN_NETWORKS_H
 #define VKP_NN_NETWORKS_H
 
 #include "nn/config.h"
 #include "nn/params.h"
 
-enum { VKP_MAX_NORMS = 16 };
+enum { VKP_MAX_NORMS = 32 };
 
 /* One forward pass of a network in a graph: what is needed to update the running statistics after it. */
 typedef struct vkp_pass {
@@ -15,18 +15,33 @@ typedef struct vkp_pass {
     double elements[VKP_MAX_NORMS]; /* values a channel that each statistic was made of */
     uint32_t norms;
     vkp_value out;
+    vkp_value classes; /* logits of chroma classes (n,121,h/4,w/4), which `natural` has in training; else 0 */
 } vkp_pass;
 
-/* Declares the tensors; 872,418 trained parameters. First values as PyTorch's Conv2d: uniform in
- * +-1/sqrt(fan_in), norms 1 and 0. */
-VKP_MUST_USE vkp_status vkp_generator_declare(vkp_params *params);
+/* Chroma classes of `natural`: nodes of a VKP_CLASS_SIDE x VKP_CLASS_SIDE grid over +-VKP_CLASS_RANGE in Cr
+ * and Cb (see the operation soft_classes). */
+enum { VKP_CLASS_SIDE = 11 };
+#define VKP_CLASS_RANGE 0.7f
+
+/* Training's dropout: its probability and the state that the operation draws from. */
+typedef struct vkp_dropout {
+    float probability;
+    vkp_value state;
+} vkp_dropout;
+
+/* Sides that a generator takes are multiples of this. */
+uint32_t vkp_generator_granularity(vkp_config_network network);
+
+/* Declares the tensors: 872,418 trained parameters for unet, the published U-Net (unet.c); 3.6 million for
+ * natural (natural.c). First values as PyTorch's Conv2d: uniform in +-1/sqrt(fan_in), norms 1 and 0. */
+VKP_MUST_USE vkp_status vkp_generator_declare(vkp_params *params, vkp_config_network network);
 VKP_MUST_USE vkp_status vkp_discriminator_declare(vkp_params *params, const vkp_config *config);
 
-/* Writes down G on gray (n,1,h,w) in -1..1, h and w multiples of 16: pass->out is CrCb (n,2,h,w) in -1..1.
- * With training false the running statistics normalize, as vkp_generator_fold has made them part of `params`.
- * Outputs are named PREFIX.BLOCK.LAYER. */
+/* Writes down G on gray (n,1,h,w) in -1..1, h and w multiples of its granularity (SHAPE): pass->out is CrCb
+ * (n,2,h,w) in -1..1. With training false the running statistics normalize, as vkp_generator_fold has made
+ * them part of `params`; dropout NULL: none. Outputs are named PREFIX.BLOCK.LAYER. */
 VKP_MUST_USE vkp_status vkp_generator_forward(const vkp_bound_params *params, vkp_value gray, bool training,
-                                              const char *prefix, vkp_pass *pass);
+                                              const vkp_dropout *dropout, const char *prefix, vkp_pass *pass);
 
 /* Writes down the folding of G's norms, with their running statistics, into the weights and biases of the
  * convolutions before them: *folded is params with those in their places, for vkp_generator_forward with

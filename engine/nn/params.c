@@ -211,18 +211,20 @@ vkp_status vkp_params_save(const vkp_params *p, const char *path)
     return status;
 }
 
-/* What the optimizer keeps of each trained tensor, and from which buffer and place it comes. */
-static const char *const kept[] = {"exp_avg", "exp_avg_sq", "grad"};
-enum { KEPT = sizeof kept / sizeof *kept };
+/* What the optimizer keeps of each trained tensor, and, last, the values of all tensors. */
+static const char *const kept[] = {"exp_avg", "exp_avg_sq", "grad", "value"};
+enum { VALUE = 3, KEPT };
 
 typedef struct optimizer_copy {
-    float *data[KEPT]; /* the trained part of each */
+    bool with_values;
+    float *data[KEPT]; /* the trained part of each; data[VALUE]: all, if with_values */
 } optimizer_copy;
 
-static vkp_status make_copy(const vkp_params *p, optimizer_copy *c)
+static vkp_status make_copy(const vkp_params *p, bool with_values, optimizer_copy *c)
 {
-    for (int k = 0; k < KEPT; k++) {
-        c->data[k] = calloc(p->trained, sizeof(float));
+    c->with_values = with_values;
+    for (int k = 0; k < (with_values ? KEPT : VALUE); k++) {
+        c->data[k] = calloc(k == VALUE ? p->total : p->trained, sizeof(float));
         if (!c->data[k]) return no_memory();
     }
     return VKP_OK;
@@ -240,6 +242,7 @@ static vkp_status copy_out(const vkp_params *p, const optimizer_copy *c)
     }
     free(pairs);
     VKP_TRY(status);
+    if (c->with_values) VKP_TRY(vkp_buffer_read(p->device, &p->values, 0, c->data[VALUE], p->total * 4));
     return vkp_buffer_read(p->device, &p->grads, 0, c->data[2], p->trained * 4);
 }
 
@@ -266,7 +269,8 @@ static vkp_status make_rows(vkp_params *const *params, const char *const *prefix
     for (uint32_t n = 0; n < count; n++)
         for (uint32_t i = 0; i < params[n]->count; i++) {
             const vkp_param *e = &params[n]->list[i];
-            for (int k = 0; k < KEPT && e->trained; k++) {
+            for (int k = 0; k < KEPT; k++) {
+                if (k == VALUE ? !copies[n].with_values : !e->trained) continue;
                 optimizer_row *r = &(*rows)[(*row_count)++];
                 snprintf(r->name, sizeof r->name, "%s.%s.%s", prefixes[n], e->name, kept[k]);
                 r->tensor = (vkp_safetensor){.name = r->name,
@@ -290,13 +294,13 @@ static vkp_status write_rows(const char *path, const optimizer_row *rows, size_t
 }
 
 vkp_status vkp_optimizer_save(const char *path, vkp_params *const *params, const char *const *prefixes,
-                              uint32_t count)
+                              uint32_t count, uint32_t with_values)
 {
     optimizer_copy *copies = calloc(count, sizeof *copies);
     if (!copies) return no_memory();
     vkp_status status = VKP_OK;
     for (uint32_t n = 0; n < count && status == VKP_OK; n++) {
-        status = make_copy(params[n], &copies[n]);
+        status = make_copy(params[n], n < with_values, &copies[n]);
         if (status == VKP_OK) status = copy_out(params[n], &copies[n]);
     }
     optimizer_row *rows = NULL;
@@ -322,17 +326,19 @@ static vkp_status copy_in(const vkp_params *p, const optimizer_copy *c)
     for (uint32_t i = 0; i < p->count; i++)
         if (p->list[i].zero_grad)
             memset(c->data[2] + p->list[i].offset, 0, vkp_shape_count(p->list[i].shape) * sizeof(float));
+    if (c->with_values) VKP_TRY(vkp_buffer_write(p->device, &p->values, 0, c->data[VALUE], p->total * 4));
     return vkp_buffer_write(p->device, &p->grads, 0, c->data[2], p->trained * 4);
 }
 
 vkp_status vkp_optimizer_load(const char *path, vkp_params *const *params, const char *const *prefixes,
-                              uint32_t count)
+                              uint32_t count, uint32_t with_values)
 {
     vkp_safetensors *file;
     VKP_TRY(vkp_safetensors_read(path, &file));
     optimizer_copy *copies = calloc(count, sizeof *copies);
     vkp_status status = copies ? VKP_OK : no_memory();
-    for (uint32_t n = 0; n < count && status == VKP_OK; n++) status = make_copy(params[n], &copies[n]);
+    for (uint32_t n = 0; n < count && status == VKP_OK; n++)
+        status = make_copy(params[n], n < with_values, &copies[n]);
     optimizer_row *rows = NULL;
     size_t row_count = 0;
     if (status == VKP_OK) status = make_rows(params, prefixes, copies, count, &rows, &row_count);

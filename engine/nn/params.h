@@ -7,7 +7,7 @@
 #include "graph/graph.h"
 #include "nn/safetensors.h"
 
-enum { VKP_MAX_PARAMS = 96 };
+enum { VKP_MAX_PARAMS = 160 };
 
 typedef struct vkp_param {
     char name[40];
@@ -24,6 +24,7 @@ typedef struct vkp_param {
 typedef struct vkp_params {
     vkp_param list[VKP_MAX_PARAMS];
     uint32_t count;
+    int network; /* a generator's kind, vkp_config_network */
     uint64_t trained, total; /* floats of the trained part, and of all */
     vkp_device *device;
     vkp_buffer values;
@@ -53,12 +54,13 @@ VKP_MUST_USE vkp_status vkp_params_load(vkp_params *params, const char *path);
 VKP_MUST_USE vkp_status vkp_params_save(const vkp_params *params, const char *path);
 
 /* The optimizer's state, and the gradients that wait for its next step, of several networks in one file:
- * PREFIX.NAME.exp_avg, PREFIX.NAME.exp_avg_sq, PREFIX.NAME.grad. A gradient that is zero by algebra is zero
- * after loading whatever the file says. */
+ * PREFIX.NAME.exp_avg, PREFIX.NAME.exp_avg_sq, PREFIX.NAME.grad; for the first `with_values` of them also
+ * PREFIX.NAME.value, where the network's own file holds an average of them. A gradient that is zero by algebra is
+ * zero after loading whatever the file says. */
 VKP_MUST_USE vkp_status vkp_optimizer_save(const char *path, vkp_params *const *params,
-                                           const char *const *prefixes, uint32_t count);
+                                           const char *const *prefixes, uint32_t count, uint32_t with_values);
 VKP_MUST_USE vkp_status vkp_optimizer_load(const char *path, vkp_params *const *params,
-                                           const char *const *prefixes, uint32_t count);
+                                           const char *const *prefixes, uint32_t count, uint32_t with_values);
 
 /* A network's tensors as values of one graph. */
 typedef struct vkp_bound_params {

@@ -5,7 +5,10 @@
  * its own statistics; D's losses and gradients; G's losses and their gradients through D(fake) into G; Adam
  * for G, and for D when it is due. D(fake) of G's step and of D's step are one computation (D has not changed
  * between them), counted twice in D's running statistics, as the published order demands: fake, real,
- * fake. */
+ * fake.
+ *
+ * Where the settings have no adversarial loss, or not yet, there is no D in the step. The moving average of G's
+ * weights follows Adam. */
 #ifndef VKP_NN_STEP_H
 #define VKP_NN_STEP_H
 
@@ -18,31 +21,44 @@ typedef struct vkp_losses {
     double g_adv;   /* G's */
     double g_l1;    /* lambda_crcb * L1(CrCb) + lambda_rgb * L1(RGB) */
     double l1_crcb; /* mean absolute difference of CrCb, -1..1 */
+    double classes; /* cross-entropy of the chroma classes; 0 without them */
 } vkp_losses;
 
 /* Two networks and where they stand. */
 typedef struct vkp_model {
     vkp_params generator, discriminator;
+    vkp_params average; /* the moving average of all of G's tensors, where the settings have one */
+    bool averaged;
     uint64_t g_adam_steps, d_adam_steps;
 } vkp_model;
 
+/* The generator that is validated and kept: the average, or G itself. */
+vkp_params *vkp_model_result(vkp_model *model);
+
 typedef struct vkp_step vkp_step;
 
-/* Writes down and builds a step for `batch` pictures of w x h (multiples of 16) on the device. The memory of
- * activations is `arena`'s, which programs share that do not run at the same time. `rgb` holds the batch,
- * laid out as vkp_tensor_activation says, when the step is submitted. keep_all: every value and gradient can
- * be read by name (vkp_step_graph). The caller frees *out with vkp_step_destroy; config, model, arena and
- * rgb must outlive it. DEVICE_MEMORY says what batch would fit. */
+/* What a step is made for. The buffers hold the batch when the step is submitted, laid out as
+ * vkp_tensor_activation says. */
+typedef struct vkp_step_options {
+    uint32_t batch, h, w;   /* sides that the generator takes */
+    const vkp_buffer *rgb;  /* (batch,3,h,w) in 0..1 */
+    const vkp_buffer *gray; /* (batch,1,h,w) in -1..1, what G sees; NULL: the luma of rgb */
+    bool adversarial;       /* with D */
+    bool keep_all;          /* every value and gradient can be read by name (vkp_step_graph) */
+} vkp_step_options;
+
+/* Writes down and builds a step on the device. The memory of activations is `arena`'s, which programs share
+ * that do not run at the same time. The caller frees *out with vkp_step_destroy; config, model, arena and the
+ * buffers must outlive it. DEVICE_MEMORY says what batch would fit. */
 VKP_MUST_USE vkp_status vkp_step_create(vkp_device *device, const vkp_config *config, vkp_model *model,
-                                        uint32_t batch, uint32_t h, uint32_t w, const vkp_buffer *rgb,
-                                        vkp_arena *arena, bool keep_all, vkp_step **out);
+                                        const vkp_step_options *options, vkp_arena *arena, vkp_step **out);
 void vkp_step_destroy(vkp_step *step);
 
 /* Writes such a step down and throws it away: *bytes is the memory of activations that it would need. Nothing
  * large is allocated, but whoever chooses between variants (ops/variant.h) has been asked about all its
- * shapes. */
+ * shapes. options->rgb and gray are not used. */
 VKP_MUST_USE vkp_status vkp_step_plan(vkp_device *device, const vkp_config *config, vkp_model *model,
-                                      uint32_t batch, uint32_t h, uint32_t w, uint64_t *bytes);
+                                      const vkp_step_options *options, uint64_t *bytes);
 
 /* What may differ from picture to picture and step to step. */
 typedef struct vkp_step_inputs {
@@ -68,7 +84,7 @@ uint64_t vkp_step_memory(const vkp_step *step);
 /* G in evaluation mode on a batch, with the figures of a validation. */
 typedef struct vkp_evaluation vkp_evaluation;
 
-/* As vkp_step_create; only model->generator is used. */
+/* For the batch in `rgb` (batch,3,h,w), as a step's. */
 VKP_MUST_USE vkp_status vkp_evaluation_create(vkp_device *device, const vkp_config *config,
                                               const vkp_params *generator, uint32_t batch, uint32_t h,
                                               uint32_t w, const vkp_buffer *rgb, vkp_arena *arena,

@@ -15,7 +15,11 @@ enum {
     VKP_AT_D_ADV = 320,
     VKP_AT_L1_CRCB = 384,
     VKP_AT_L1_RGB = 448,
-    VKP_AT_PICTURES = 512 /* squared errors, rectangles and blur kernels follow */
+    VKP_AT_CLASS = 512,
+    VKP_AT_AVERAGE = 576,       /* 1 - decay of the moving average */
+    VKP_AT_RANDOM = 640,        /* four words: dropout's state */
+    VKP_AT_CLASS_WEIGHTS = 704, /* one for each chroma class */
+    VKP_AT_PICTURES = 832 /* squared errors, rectangles and blur kernels follow */
 };
 
 typedef struct vkp_exchange {
@@ -43,10 +47,12 @@ VKP_MUST_USE vkp_status vkp_exchange_value(const vkp_exchange *x, uint32_t place
 VKP_MUST_USE vkp_status vkp_add_node(vkp_graph *graph, const vkp_op *op, const vkp_attr *attr,
                                      const char *name, vkp_value a, vkp_value b, vkp_value c, vkp_value *out);
 
-/* The batch in `rgb` as a value, and its gray and CrCb planes. */
-VKP_MUST_USE vkp_status vkp_add_batch(vkp_graph *graph, const vkp_buffer *rgb, vkp_shape shape,
-                                      vkp_value *value);
-VKP_MUST_USE vkp_status vkp_add_ycc(vkp_graph *graph, vkp_value rgb, vkp_value *gray, vkp_value *crcb);
+/* A batch that lies in a buffer as a value, and the gray and CrCb planes of one of RGB, CrCb times
+ * `saturation`. */
+VKP_MUST_USE vkp_status vkp_add_batch(vkp_graph *graph, const vkp_buffer *planes, vkp_shape shape,
+                                      const char *name, vkp_value *value);
+VKP_MUST_USE vkp_status vkp_add_ycc(vkp_graph *graph, vkp_value rgb, float saturation, vkp_value *gray,
+                                    vkp_value *crcb);
 
 /* Both L1 losses and their weighted sum, written to the exchange buffer; *sum is that sum. */
 VKP_MUST_USE vkp_status vkp_add_l1(const vkp_exchange *x, const vkp_config *config, vkp_value fake,

@@ -22,6 +22,8 @@
 #include "ops/variant.h"
 
 #define VARIANTS "variants.txt"
+/* Decoded pictures that are kept for the next epochs. */
+#define CACHE_BYTES ((size_t)1 << 30)
 
 /* How long the device had nothing to do in the epoch, because decoding or the host was late: from a step's
  * end to the next one's start, and whatever the next batch took beyond the shortest step seen, which is what
@@ -48,6 +50,7 @@ typedef struct trainer {
     uint32_t last_count;                           /* pictures of the latest batch */
     double started, epoch_started, seconds_before; /* monotonic seconds; training time of earlier sessions */
     uint64_t steps_before;
+    bool adversarial; /* what the steps were made for */
     bool stopping;
     bool queued; /* the next epoch's pictures are on their way already */
     waiting idle;
@@ -130,6 +133,7 @@ static vkp_status start_new(trainer *t)
     }
     VKP_TRY(vkp_model_create(t->device, &t->config, t->config.seed, &t->model));
     if (o->init_g) VKP_TRY(vkp_params_load(&t->model.generator, o->init_g));
+    if (o->init_g && t->model.averaged) VKP_TRY(vkp_params_load(&t->model.average, o->init_g));
     if (o->init_d) VKP_TRY(vkp_params_load(&t->model.discriminator, o->init_d));
     t->state = (vkp_run_state){.seed = t->config.seed, .best_val_psnr = NAN};
     VKP_TRY(vkp_run_log_open(o->out, -1, -1, &t->log));
@@ -189,18 +193,31 @@ static vkp_status keep_variants(const trainer *t)
 
 static vkp_status make_step(trainer *t, uint32_t count, vkp_step **out)
 {
-    uint32_t h, w;
-    vkp_feed_output(t->feed, &h, &w);
-    return vkp_step_create(t->device, &t->config, &t->model, count, h, w, vkp_feed_rgb(t->feed), &t->arena,
-                           false, out);
+    vkp_step_options options = {.batch = count,
+                                .rgb = vkp_feed_rgb(t->feed),
+                                .gray = vkp_feed_gray(t->feed),
+                                .adversarial = t->adversarial};
+    vkp_feed_output(t->feed, &options.h, &options.w);
+    return vkp_step_create(t->device, &t->config, &t->model, &options, &t->arena, out);
+}
+
+static void drop_step(vkp_step **step)
+{
+    vkp_step_destroy(*step);
+    *step = NULL;
 }
 
 static vkp_status step_for(trainer *t, uint32_t count, vkp_step **out)
 {
     vkp_step **place = count == t->config.batch ? &t->full : &t->rest;
+    const bool adversarial = vkp_config_adversarial(&t->config, t->state.epoch);
+    if (adversarial != t->adversarial) {
+        drop_step(&t->full);
+        drop_step(&t->rest);
+        t->adversarial = adversarial;
+    }
     if (place == &t->rest && t->rest_count != count) {
-        vkp_step_destroy(t->rest);
-        t->rest = NULL;
+        drop_step(&t->rest);
         t->rest_count = count;
     }
     *out = *place;
@@ -223,6 +240,11 @@ static vkp_status open_feeds(trainer *t)
                                    .size = (int)t->config.size,
                                    .flip = o->augment ? t->config.flip : 0,
                                    .blur = o->augment ? t->config.blur : 0,
+                                   .view_min = t->config.view_min,
+                                   .view_max = t->config.view_max,
+                                   .jitter = o->augment ? t->config.jitter : 0,
+                                   .degrade = o->augment ? t->config.degrade : 0,
+                                   .cache_bytes = CACHE_BYTES,
                                    .seed = t->config.seed,
                                    .threads = decoder_threads(o),
                                    .warn = warn,
@@ -234,7 +256,7 @@ static vkp_status open_feeds(trainer *t)
         return vkp_fail(VKP_MEMORY, "no memory for a run (host memory ran out; close programs)");
     message(t, "%zu pictures to train on, %zu to validate on", t->set.train_count, t->set.val_count);
     if (!t->set.val_count) return VKP_OK;
-    return vkp_validation_create(t->device, &t->config, &t->model.generator, t->set.val_folder, t->set.val,
+    return vkp_validation_create(t->device, &t->config, vkp_model_result(&t->model), t->set.val_folder, t->set.val,
                                  t->set.val_count, decoder_threads(o), &t->arena, warn, (void *)o,
                                  &t->validation);
 }
@@ -254,10 +276,20 @@ static double idle_share(const waiting *w, double epoch_started)
     return w->finished > epoch_started ? w->seconds / (w->finished - epoch_started) : 0;
 }
 
+static uint32_t steps_per_epoch(const trainer *t)
+{
+    return (uint32_t)((t->set.train_count + t->config.batch - 1) / t->config.batch);
+}
+
+static double learning_rate(const trainer *t, uint32_t step)
+{
+    return vkp_config_lr(&t->config, t->state.epoch, step, steps_per_epoch(t));
+}
+
 static void report_progress(const trainer *t, const vkp_losses *losses, const double row[VKP_LOG_COLUMNS])
 {
     if (!t->options->progress) return;
-    const uint32_t steps = (uint32_t)((t->set.train_count + t->config.batch - 1) / t->config.batch);
+    const uint32_t steps = steps_per_epoch(t);
     const double rate = (double)(t->state.step - t->steps_before) / (now() - t->started);
     uint64_t total = (uint64_t)steps * t->config.epochs;
     if (t->options->max_steps && t->options->max_steps < total) total = t->options->max_steps;
@@ -340,7 +372,7 @@ static vkp_status one_step(trainer *t, vkp_feed_batch *batch)
     if (!t->state.step) VKP_TRY(begin_run(t));
     const vkp_step_inputs inputs = {.blur = batch->blur,
                                     .valid = batch->valid,
-                                    .lr = vkp_config_lr(&t->config, t->state.epoch),
+                                    .lr = learning_rate(t, at),
                                     .first_of_d = at % every == 0,
                                     .update_d = at % every == every - 1};
     VKP_TRY(vkp_step_submit(step, &inputs));
@@ -408,7 +440,7 @@ static vkp_status report_epoch(trainer *t, double row[VKP_LOG_COLUMNS])
                                             val_l1,
                                             s->epoch_sums[VKP_SUM_PSNR] / pictures,
                                             val_psnr,
-                                            vkp_config_lr(&t->config, s->epoch),
+                                            learning_rate(t, s->epoch_steps - 1),
                                             now() - t->epoch_started};
     memcpy(row, values, sizeof values);
     VKP_TRY(vkp_run_log_add_epoch(t->log, row));
@@ -481,7 +513,7 @@ vkp_status vkp_train(vkp_device *device, const vkp_config *config, const vkp_tra
     if (own.resume) VKP_TRY(vkp_run_split_resume(&own, &val));
     trainer t = {.device = device, .options = &own, .config = *config, .started = now()};
     /* Blur that no picture gets needs no pass of its own. */
-    if (!own.augment) t.config.blur = t.config.flip = 0;
+    if (!own.augment) t.config.blur = t.config.flip = t.config.jitter = t.config.degrade = 0;
     vkp_status status = vkp_config_check(&t.config);
     if (status == VKP_OK) status = own.resume ? start_again(&t) : start_new(&t);
     if (status == VKP_OK) status = open_feeds(&t);

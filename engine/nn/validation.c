@@ -49,7 +49,7 @@ vkp_status vkp_validation_create(vkp_device *device, const vkp_config *config, c
                                       .count = folder->count,
                                       .batch = v->batch,
                                       .fit = (vkp_fit)config->fit,
-                                      .size = (int)config->size,
+                                      .size = (int)vkp_config_work_size(config),
                                       .seed = config->seed,
                                       .threads = threads,
                                       .warn = warn,

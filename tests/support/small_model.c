@@ -9,7 +9,7 @@
 void small_model_make(vkp_params *generator)
 {
     *generator = (vkp_params){0};
-    assert_ok(vkp_generator_declare(generator));
+    assert_ok(vkp_generator_declare(generator, VKP_CONFIG_UNET));
     assert_ok(vkp_params_allocate(generator, test_device, false));
     assert_ok(vkp_params_initialize(generator, 11, 0));
     for (uint32_t i = 0; i < generator->count; i++) {
