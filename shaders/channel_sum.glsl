@@ -4,6 +4,7 @@
 #include "tensor.glsl"
 #include "quads.glsl"
 layout(local_size_x = 64) in;
+layout(constant_id = 0) const bool ALONE = false; // each invocation takes a small plane, not a group a slice
 layout(std430, binding = 0) writeonly buffer P { float part[]; };
 QUADS(1, x);
 layout(push_constant) uniform Push {
@@ -11,11 +12,26 @@ layout(push_constant) uniform Push {
     uint slice;    // quads of a plane a group, padding (zeros) included
     uint first;    // partial result of the dispatch's first picture and slice
     uint slices;   // of a plane
+    uint channels;
 } p;
 shared float sums[64];
 
+// A plane of a few quads by one invocation: a group for each would do little but start.
+void sum_alone(uint c, uint n)
+{
+    const uint plane = p.xt.offset + n * p.xt.stride_n + c * p.xt.plane;
+    vec4 sum = vec4(0.0);
+    for (uint i = 0; i < p.xt.plane; i++) sum += quad(x, plane + i);
+    part[p.pt.offset + (p.first + n) * p.pt.stride_n + c] = (sum.x + sum.y) + (sum.z + sum.w);
+}
+
 void main()
 {
+    if (ALONE) {
+        const uint own = gl_WorkGroupID.x * 64 + gl_LocalInvocationID.x;
+        if (own < p.channels) sum_alone(own, gl_WorkGroupID.z);
+        return;
+    }
     const uint lane = gl_LocalInvocationID.x, c = gl_WorkGroupID.x, n = gl_WorkGroupID.z;
     const uint plane = p.xt.offset + n * p.xt.stride_n + c * p.xt.plane;
     const uint begin = gl_WorkGroupID.y * p.slice, end = min(begin + p.slice, p.xt.plane);

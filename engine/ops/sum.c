@@ -1,5 +1,8 @@
 #include "ops/sum.h"
 
+/* Planes up to this size are summed by one invocation each. */
+#define ALONE_QUADS 8
+
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 vkp_status vkp_parts_new(vkp_program *p, uint32_t parts, uint64_t count, vkp_tensor *out)
@@ -36,19 +39,23 @@ vkp_status vkp_channel_sum(vkp_program *p, const vkp_tensor *x, const vkp_tensor
     const uint32_t chunk =
         least(least(vkp_pictures_per_binding(device, &x, 1), l->group_count[2]), x->shape.n);
     const uint64_t quads = vkp_plane(x) / 4;
-    const uint32_t count = slices(x->shape, quads);
+    const bool alone = quads <= ALONE_QUADS;
+    const uint32_t count = alone ? 1 : slices(x->shape, quads);
     vkp_tensor parts;
     VKP_TRY(vkp_parts_new(p, x->shape.n * count, x->shape.c, &parts));
     for (uint32_t n = 0; n < x->shape.n; n += chunk) {
         const vkp_tensor xs = vkp_tensor_pictures(x, n, least(chunk, x->shape.n - n));
         const bool texels = vkp_texels_fit(device, &xs, 4);
         vkp_dispatch d = {.shader = texels ? VKP_SHADER_channel_sum_texel : VKP_SHADER_channel_sum,
-                          .groups = {x->shape.c, count, xs.shape.n}};
+                          .groups = {alone ? vkp_groups(x->shape.c, 64) : x->shape.c, count, xs.shape.n},
+                          .spec = {alone},
+                          .spec_count = 1};
         vkp_bind(device, &d, &parts, VKP_WRITE);
         vkp_bind_quads(device, &d, &xs, VKP_READ, texels);
         vkp_push(&d, vkp_groups(quads, count));
         vkp_push(&d, n * count);
         vkp_push(&d, count);
+        vkp_push(&d, x->shape.c);
         VKP_TRY(vkp_program_dispatch(p, &d));
     }
     return vkp_sum_parts(p, &parts, sum, add);
