@@ -84,7 +84,7 @@ static void order_is_kept_by_any_number_of_threads(void **state)
                 assert_int_equal(vkp_loader_next(l, &item), VKP_OK);
                 assert_int_equal(item.index, order[i]);
                 check_picture(&item);
-                vkp_picture_free(&item.picture);
+                vkp_loader_item_free(&item);
             }
             memcpy(order, next, sizeof order);
         }
@@ -124,7 +124,7 @@ static void bad_pictures_are_reported_once(void **state)
                 assert_true(place <= COUNT); /* at its first place */
                 reports[item.index]++;
             }
-            vkp_picture_free(&item.picture);
+            vkp_loader_item_free(&item);
         }
         size_t bad = 0;
         for (int i = 0; i < COUNT; i++) {
@@ -176,7 +176,7 @@ static void missing_and_too_large_pictures_are_bad(void **state)
     assert_non_null(strstr(item.error, "23x5 pixels are more than the limit"));
     assert_int_equal(vkp_loader_next(l, &item), VKP_OK);
     assert_int_equal(item.status, VKP_OK);
-    vkp_picture_free(&item.picture);
+    vkp_loader_item_free(&item);
     vkp_loader_free(l);
 }
 
@@ -192,7 +192,7 @@ static void it_stops_at_any_time(void **state)
         if (k % 10) assert_int_equal(vkp_loader_queue(l, order, COUNT), VKP_OK);
         for (int i = 0; k % 10 && i < k % 15; i++) {
             assert_int_equal(vkp_loader_next(l, &item), VKP_OK);
-            vkp_picture_free(&item.picture);
+            vkp_loader_item_free(&item);
         }
         vkp_loader_free(l);
     }

@@ -18,7 +18,10 @@ enum vkp_random_purpose {
     VKP_RANDOM_FLIP,
     VKP_RANDOM_BLUR,
     VKP_RANDOM_INIT,
-    VKP_RANDOM_TEST
+    VKP_RANDOM_TEST,
+    VKP_RANDOM_VIEW = 16, /* crops: image/crop.h */
+    VKP_RANDOM_JITTER,
+    VKP_RANDOM_DEGRADE
 };
 
 typedef struct vkp_philox {

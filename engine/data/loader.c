@@ -35,12 +35,22 @@ struct vkp_loader {
     size_t bytes;                /* decoded or about to be, and not taken */
     slot *slots;                 /* options.ahead of them */
     bool *bad;                   /* by index: reported already */
+    vkp_picture *kept;           /* by index: the cache; NULL without one */
     vkp_loader_totals totals;
 };
 
 static vkp_status out_of_memory(void)
 {
     return vkp_fail(VKP_MEMORY, "no memory to load pictures (host memory ran out; close other programs)");
+}
+
+static void drop_content(vkp_loader_item *item)
+{
+    if (!item->kept) vkp_picture_free(&item->picture);
+    item->picture = (vkp_picture){.rgba = NULL};
+    item->kept = false;
+    free(item->values);
+    item->values = NULL;
 }
 
 /* Waits until the decoded picture may take its place; false: the loader stops. Called without the lock. */
@@ -60,8 +70,53 @@ static bool reserve(vkp_loader *l, size_t position, slot *s, size_t bytes)
     return go;
 }
 
-/* Fills the slot's item. The slot belongs to this thread until it is marked ready. */
-static vkp_status load(vkp_loader *l, size_t position, slot *s)
+static size_t picture_bytes(const vkp_picture *p) { return (size_t)p->width * (size_t)p->height * 4; }
+
+/* Takes the item's picture from the cache; false where it is not there. Pictures in it never change. */
+static bool find_kept(vkp_loader *l, slot *s)
+{
+    if (!l->kept) return false;
+    pthread_mutex_lock(&l->lock);
+    s->item.picture = l->kept[s->item.index];
+    s->item.kept = s->item.picture.rgba != NULL;
+    pthread_mutex_unlock(&l->lock);
+    return s->item.kept;
+}
+
+/* Puts a decoded picture into the cache where there is room, or where another thread was first, drops it. */
+static void keep(vkp_loader *l, slot *s)
+{
+    if (!l->kept) return;
+    vkp_picture drop = {.rgba = NULL};
+    pthread_mutex_lock(&l->lock);
+    vkp_picture *kept = &l->kept[s->item.index];
+    const size_t bytes = picture_bytes(&s->item.picture);
+    if (kept->rgba) {
+        drop = s->item.picture;
+        s->item.picture = *kept;
+        s->item.kept = true;
+    } else if (bytes <= l->options.cache_bytes - l->totals.kept_bytes) {
+        *kept = s->item.picture;
+        s->item.kept = true;
+        l->totals.kept_bytes += bytes;
+    }
+    pthread_mutex_unlock(&l->lock);
+    vkp_picture_free(&drop);
+}
+
+/* Counts what the item really holds in place of what was reserved for it. */
+static void settle(vkp_loader *l, slot *s)
+{
+    const size_t bytes = s->item.kept ? 0 : picture_bytes(&s->item.picture);
+    pthread_mutex_lock(&l->lock);
+    l->bytes = l->bytes - s->bytes + bytes;
+    s->bytes = bytes;
+    pthread_cond_broadcast(&l->work);
+    pthread_mutex_unlock(&l->lock);
+}
+
+/* Decodes the item's picture, unless the loader stops: then there is none. */
+static vkp_status decode(vkp_loader *l, size_t position, slot *s)
 {
     const char *path = l->paths[s->item.index];
     void *file;
@@ -76,6 +131,37 @@ static vkp_status load(vkp_loader *l, size_t position, slot *s)
     if (status == VKP_OK && reserve(l, position, s, bytes))
         status = vkp_picture_decode(file, size, path, l->options.max_pixels, &s->item.picture);
     free(file);
+    if (status != VKP_OK || !s->item.picture.rgba) return status;
+    if (l->options.hooks.reduce) VKP_TRY(l->options.hooks.reduce(l->options.hooks.user, &s->item.picture));
+    pthread_mutex_lock(&l->lock);
+    l->totals.decoded++;
+    pthread_mutex_unlock(&l->lock);
+    keep(l, s);
+    return VKP_OK;
+}
+
+static vkp_status prepare(vkp_loader *l, slot *s)
+{
+    const vkp_loader_hooks *hooks = &l->options.hooks;
+    if (!hooks->prepare) return VKP_OK;
+    if (hooks->floats && !(s->item.values = calloc(hooks->floats, sizeof *s->item.values)))
+        return out_of_memory();
+    vkp_picture own = {.rgba = NULL};
+    VKP_TRY(hooks->prepare(hooks->user, s->item.index, &s->item.picture, &own, s->item.values));
+    if (!own.rgba) return VKP_OK;
+    if (!s->item.kept) vkp_picture_free(&s->item.picture);
+    s->item.picture = own;
+    s->item.kept = false;
+    return VKP_OK;
+}
+
+/* Fills the slot's item. The slot belongs to this thread until it is marked ready. */
+static vkp_status load(vkp_loader *l, size_t position, slot *s)
+{
+    vkp_status status = find_kept(l, s) ? VKP_OK : decode(l, position, s);
+    if (status == VKP_OK && s->item.picture.rgba) status = prepare(l, s);
+    if (status != VKP_OK) drop_content(&s->item);
+    settle(l, s);
     return status;
 }
 
@@ -133,7 +219,8 @@ vkp_status vkp_loader_make(const char *const *paths, size_t count, const vkp_loa
     l->slots = calloc(options->ahead, sizeof *l->slots);
     l->bad = calloc(count ? count : 1, sizeof *l->bad);
     l->threads = calloc((size_t)options->threads, sizeof *l->threads);
-    if (!l->slots || !l->bad || !l->threads) {
+    if (options->cache_bytes) l->kept = calloc(count ? count : 1, sizeof *l->kept);
+    if (!l->slots || !l->bad || !l->threads || (options->cache_bytes && !l->kept)) {
         vkp_loader_free(l);
         return out_of_memory();
     }
@@ -231,6 +318,12 @@ vkp_status vkp_loader_next(vkp_loader *l, vkp_loader_item *item)
     return VKP_OK;
 }
 
+void vkp_loader_item_free(vkp_loader_item *item)
+{
+    drop_content(item);
+    *item = (vkp_loader_item){.end = item->end};
+}
+
 vkp_loader_totals vkp_loader_count(vkp_loader *l)
 {
     pthread_mutex_lock(&l->lock);
@@ -247,12 +340,14 @@ void vkp_loader_free(vkp_loader *l)
     pthread_cond_broadcast(&l->work);
     pthread_mutex_unlock(&l->lock);
     for (int i = 0; i < l->thread_count; i++) pthread_join(l->threads[i], NULL);
-    for (size_t i = 0; l->slots && i < l->options.ahead; i++) vkp_picture_free(&l->slots[i].item.picture);
+    for (size_t i = 0; l->slots && i < l->options.ahead; i++) drop_content(&l->slots[i].item);
+    for (size_t i = 0; l->kept && i < l->path_count; i++) vkp_picture_free(&l->kept[i]);
     pthread_cond_destroy(&l->ready);
     pthread_cond_destroy(&l->work);
     pthread_mutex_destroy(&l->lock);
     free(l->slots);
     free(l->bad);
+    free(l->kept);
     free(l->threads);
     free(l->order);
     free(l);

@@ -199,6 +199,23 @@ vkp_status vkp_fit_make(vkp_fit way, int size, int w, int h, bool flip, vkp_fit_
     return VKP_OK;
 }
 
+vkp_status vkp_fit_window(int size, double x, double y, double step, int w, int h, bool flip,
+                          vkp_fit_plan *plan)
+{
+    *plan = (vkp_fit_plan){.rows = NULL};
+    VKP_TRY(check(VKP_FIT_STRETCH, size, w, h));
+    if (!isfinite(x) || !isfinite(y) || !isfinite(step))
+        return vkp_fail(VKP_SHAPE, "no window at %g, %g with steps of %g (numbers are finite; choose others)",
+                        x, y, step);
+    VKP_TRY(make_plan(VKP_FIT_STRETCH, false, (int[]){w, h}, (int[]){size, size}, plan));
+    for (int k = 0; k < size; k++) {
+        plan->rows[k] = tap_at(y + (k + 0.5) * step - 0.5, 0, h - 1);
+        plan->cols[k] = tap_at(x + (k + 0.5) * step - 0.5, 0, w - 1);
+    }
+    if (flip) reverse_order(plan->cols, size);
+    return VKP_OK;
+}
+
 vkp_status vkp_unfit_make(vkp_fit way, int size, int w, int h, bool flip, vkp_fit_plan *plan)
 {
     *plan = (vkp_fit_plan){.rows = NULL};
@@ -264,6 +281,53 @@ void vkp_fit_apply(const vkp_fit_plan *plan, const uint8_t *rgba, float *planes)
             }
         }
     }
+}
+
+/* The columns of the source's row i (-1: black) as the plan has them. */
+static void luma_line(const vkp_fit_plan *plan, const uint8_t *rgba, int32_t i, float *line)
+{
+    const uint8_t *row = rgba + (ptrdiff_t)(i < 0 ? 0 : i) * plan->row_stride * 4;
+    for (int j = 0; j < plan->out_w; j++) {
+        const int32_t index[2] = {plan->cols[j].i0, plan->cols[j].i1};
+        float v[2] = {0, 0};
+        for (int k = 0; k < 2; k++) {
+            if (i < 0 || index[k] < 0) continue;
+            const uint8_t *p = row + (ptrdiff_t)index[k] * plan->col_stride * 4;
+            v[k] = (.299f * p[0] + .587f * p[1] + .114f * p[2]) / 255;
+        }
+        line[j] = (1 - plan->cols[j].w) * v[0] + plan->cols[j].w * v[1];
+    }
+}
+
+vkp_status vkp_fit_luma(const vkp_fit_plan *plan, const uint8_t *rgba, float *luma)
+{
+    const size_t w = (size_t)plan->out_w;
+    float *lines = malloc(2 * w * sizeof *lines);
+    if (!lines)
+        return vkp_fail(VKP_MEMORY, "no memory for two rows of a picture (host memory ran out; close other "
+                        "programs)");
+    /* Consecutive rows often share a source row: what is made stays until another takes its place. */
+    float *line[2] = {lines, lines + w};
+    int32_t held[2] = {-2, -2};
+    for (int i = 0; i < plan->out_h; i++, luma += w) {
+        const vkp_tap tap = plan->rows[i];
+        if (held[1] == tap.i0 || held[0] == tap.i1) {
+            float *other = line[0];
+            line[0] = line[1];
+            line[1] = other;
+            const int32_t index = held[0];
+            held[0] = held[1];
+            held[1] = index;
+        }
+        const int32_t want[2] = {tap.i0, tap.i1};
+        for (int k = 0; k < 2; k++) {
+            if (held[k] != want[k]) luma_line(plan, rgba, want[k], line[k]);
+            held[k] = want[k];
+        }
+        for (size_t j = 0; j < w; j++) luma[j] = (1 - tap.w) * line[0][j] + tap.w * line[1][j];
+    }
+    free(lines);
+    return VKP_OK;
 }
 
 void vkp_plan_apply_planes(const vkp_fit_plan *plan, const float *source, int count, float *planes)

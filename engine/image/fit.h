@@ -69,6 +69,13 @@ typedef struct vkp_fit_plan {
  * vkp_fit_free afterwards. VKP_SHAPE: size outside 1..65536, a side outside 1..2^24; VKP_MEMORY. */
 VKP_MUST_USE vkp_status vkp_fit_make(vkp_fit way, int size, int w, int h, bool flip, vkp_fit_plan *plan);
 
+/* A window of a picture of w x h pixels: size x size output pixels, `step` pixels of the picture apart, the
+ * first one's upper left corner at (x, y). Reads the nearest pixel of the picture beyond its edges.
+ * valid is the whole output, way is stretch. Errors (also for a step or corner that is not finite) and
+ * freeing as vkp_fit_make. */
+VKP_MUST_USE vkp_status vkp_fit_window(int size, double x, double y, double step, int w, int h, bool flip,
+                                       vkp_fit_plan *plan);
+
 /* The way back: from the network's rectangle to w x h, aligned with the original pixel for pixel, padding cut
  * off, turned pictures turned back; `flip` if the plan there had it. Taps never reach into the padding, and
  * outside what the network saw (crop) the nearest pixel that it saw is repeated.
@@ -87,7 +94,10 @@ vkp_rect vkp_fit_aspect_crop(vkp_fit way, int size, int w, int h);
  * (3 x out_h x out_w) of 0..1. Columns are blended first, then rows. */
 void vkp_fit_apply(const vkp_fit_plan *plan, const uint8_t *rgba, float *planes);
 
-/* The same for `count` float planes: count x src_h x src_w to count x out_h x out_w. */
+/* The luma of the same: out_h x out_w of 0..1, Y = .299 R + .587 G + .114 B. MEMORY. */
+VKP_MUST_USE vkp_status vkp_fit_luma(const vkp_fit_plan *plan, const uint8_t *rgba, float *luma);
+
+/* What vkp_fit_apply does for `count` float planes: count x src_h x src_w to count x out_h x out_w. */
 void vkp_plan_apply_planes(const vkp_fit_plan *plan, const float *source, int count, float *planes);
 
 #endif
