@@ -39,7 +39,7 @@ typedef struct fitting {
 static void make_fitting(vkp_fit way, int size, uint32_t batch, fitting *f)
 {
     int w, h;
-    vkp_fit_output(way, size, &w, &h);
+    vkp_fit_output(way, size, 1, 1, &w, &h);
     *f = (fitting){.program = NULL};
     assert_ok(vkp_picture_stage_create(test_device, batch, (uint32_t)w, (uint32_t)h, &f->stage));
     f->rgb = vkp_tensor_activation(0, (vkp_shape){batch, 3, (uint32_t)h, (uint32_t)w});
@@ -120,7 +120,7 @@ static void fits_every_way_as_the_reference(void **state)
     static const int some[][2] = {{7, 5}, {1, 1}, {97, 64}, {20, 33}, {64, 64}};
     static const int others[][2] = {{500, 1}, {0, 0}, {1, 500}, {37, 36}, {200, 301}};
     static const int outputs[] = {1, 16, 37, 50};
-    for (int way = 0; way < VKP_FIT_COUNT; way++) {
+    for (int way = 0; way < VKP_FIT_ASPECT; way++) {
         for (size_t k = 0; k < sizeof outputs / sizeof *outputs; k++) {
             fitting f;
             make_fitting((vkp_fit)way, outputs[k], 5, &f);
@@ -259,7 +259,7 @@ static void joins_every_way_in_small_tiles(void **state)
                                    {20, 33, 7}, {64, 47, 5}, {1, 50, 16}, {50, 1, 32}, {96, 64, 48}};
     vkp_joiner *joiner;
     assert_ok(vkp_joiner_create(test_device, 13, &joiner)); /* tiles of 16 */
-    for (int way = 0; way < VKP_FIT_COUNT; way++)
+    for (int way = 0; way < VKP_FIT_ASPECT; way++)
         for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
             const int *s = sizes[k];
             check_join(joiner, (vkp_fit)way, s[2], s[0], s[1], k % 2, 0.25f * (float)(k + 1));

@@ -118,7 +118,7 @@ static void every_way_is_the_picture_padded_and_resized(void **state)
         vkp_fit_plan plan;
         assert_int_equal(vkp_fit_make(way, s[2], s[0], s[1], k % 2, &plan), VKP_OK);
         int out_w, out_h;
-        vkp_fit_output(way, s[2], &out_w, &out_h);
+        vkp_fit_output(way, s[2], s[0], s[1], &out_w, &out_h);
         assert_int_equal(plan.out_w, out_w);
         assert_int_equal(plan.out_h, out_h);
         planes source = padded(way, s[0], s[1]), expected = resized(source, out_w, out_h, k % 2);
@@ -303,9 +303,23 @@ static void rectangles_are_multiples_of_16(void **state)
                                      {64, 48},   {336, 256}, {1, 16}};
     for (size_t i = 0; i < sizeof heights / sizeof *heights; i++) {
         int w, h;
-        vkp_fit_output(VKP_FIT_ROTATE, heights[i][0], &w, &h);
+        vkp_fit_output(VKP_FIT_ROTATE, heights[i][0], 1, 1, &w, &h);
         assert_int_equal(w, heights[i][0]);
         assert_int_equal(h, heights[i][1]);
+    }
+}
+
+static void aspect_keeps_proportions(void **state)
+{
+    (void)state;
+    static const int cases[][5] = {{384, 256, 256, 256, 160}, {256, 384, 256, 160, 256}, {1, 1, 64, 64, 64},
+                                   {1, 5000, 256, 32, 256},   {5000, 1, 256, 256, 32},   {300, 300, 96, 96, 96},
+                                   {400, 300, 256, 256, 192}, {16777216, 9437184, 4096, 4096, 2304}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int w, h;
+        vkp_fit_output(VKP_FIT_ASPECT, cases[i][2], cases[i][0], cases[i][1], &w, &h);
+        assert_int_equal(w, cases[i][3]);
+        assert_int_equal(h, cases[i][4]);
     }
 }
 
@@ -319,7 +333,7 @@ static void names_and_bad_values(void **state)
     }
     vkp_fit way;
     assert_int_equal(vkp_fit_parse("squash", &way), VKP_USAGE);
-    assert_non_null(strstr(vkp_error(), "wrap, stretch, black, crop and rotate"));
+    assert_non_null(strstr(vkp_error(), "wrap, stretch, black, crop, rotate and aspect"));
     assert_int_equal(vkp_fit_parse("", &way), VKP_USAGE);
     assert_string_equal(vkp_fit_name(VKP_FIT_COUNT), "unknown");
     static const int bad[][3] = {{0, 5, 5},   {-16, 5, 5},   {16, 0, 5},
@@ -347,6 +361,7 @@ int main(void)
         cmocka_unit_test(padding_does_not_come_back),
         cmocka_unit_test(portraits_turn_clockwise),
         cmocka_unit_test(rectangles_are_multiples_of_16),
+        cmocka_unit_test(aspect_keeps_proportions),
         cmocka_unit_test(names_and_bad_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,7 +145,7 @@ static vkp_status build(vkp_feed *f)
         return vkp_fail(VKP_USAGE, "views of %u to %u pixels (the least is 1 or more and not above the most; "
                         "choose others)", o->view_min, o->view_max);
     int w = o->size, h = o->size;
-    if (!o->view_max) vkp_fit_output(o->fit, o->size, &w, &h);
+    if (!o->view_max) vkp_fit_output(o->fit, o->size, 1, 1, &w, &h);
     f->w = (uint32_t)w;
     f->h = (uint32_t)h;
     f->valid = calloc(o->batch, sizeof *f->valid);

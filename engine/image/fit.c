@@ -24,7 +24,7 @@ vkp_status vkp_fit_parse(const char *name, vkp_fit *way)
         *way = (vkp_fit)i;
         return VKP_OK;
     }
-    return vkp_fail(VKP_USAGE, "unknown fit '%s' (there are wrap, stretch, black, crop and rotate; name one)",
+    return vkp_fail(VKP_USAGE, "unknown fit '%s' (there are wrap, stretch, black, crop, rotate and aspect; name one)",
                     name);
 }
 
@@ -38,10 +38,21 @@ const char *vkp_fit_name(vkp_fit way)
     return (unsigned)way < VKP_FIT_COUNT ? names[way] : "unknown";
 }
 
-void vkp_fit_output(vkp_fit way, int size, int *out_w, int *out_h)
+/* length * size / longest to the nearest multiple of 32, but not to none. */
+static int in_proportion(int size, int length, int longest)
+{
+    const int64_t units = ((int64_t)size * length + 16 * (int64_t)longest) / (32 * (int64_t)longest);
+    return units > 1 ? (int)(32 * units) : 32;
+}
+
+void vkp_fit_output(vkp_fit way, int size, int w, int h, int *out_w, int *out_h)
 {
     *out_w = size;
     *out_h = size;
+    if (way == VKP_FIT_ASPECT) {
+        if (w > h) *out_h = in_proportion(size, h, w);
+        else *out_w = in_proportion(size, w, h);
+    }
     if (way != VKP_FIT_ROTATE) return;
     /* 3/4 size to the nearest multiple of 16, in 64ths. */
     *out_h = (3 * size + 32) / 64 * 16;
@@ -63,7 +74,7 @@ static axis make_axis(vkp_fit way, int n, int other, int out)
 static void make_axes(vkp_fit way, int size, int w, int h, axis *x, axis *y)
 {
     int out_w, out_h;
-    vkp_fit_output(way, size, &out_w, &out_h);
+    vkp_fit_output(way, size, w, h, &out_w, &out_h);
     bool turned = is_turned(way, w, h);
     *x = make_axis(way, turned ? h : w, turned ? w : h, out_w);
     *y = make_axis(way, turned ? w : h, turned ? h : w, out_h);

@@ -4,29 +4,45 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "image/crop.h"
 #include "image/device_picture.h"
 #include "nn/step_parts.h"
 #include "nn/weights.h"
 
-struct vkp_colorizer {
-    vkp_device *device;
-    vkp_weights weights;
-    vkp_fit fit;
-    uint32_t size, w, h;  /* the setting, and the network's rectangle in pixels */
-    uint32_t batch;       /* 2: the second picture is the first one mirrored */
-    vkp_params generator;
+/* The generator's program for one rectangle, with memory of its own: the folded weights stay in it. */
+typedef struct canvas {
+    uint32_t w, h; /* pixels; 0: none */
+    uint64_t used; /* when it was used last */
     vkp_picture_stage stage;
     vkp_arena arena;
     uint64_t memory; /* bytes that the program needs of it */
     vkp_program *program;
     vkp_graph *graph;
     vkp_tensor rgb, crcb;
-    vkp_joiner *joiner;
     float *chroma; /* batch x 2 x h x w; the first picture's are what was predicted */
+} canvas;
+
+/* Rectangles that are kept: pictures of a folder alternate between a few, and most ways have just one. */
+enum { CANVASES = 4 };
+
+struct vkp_colorizer {
+    vkp_device *device;
+    vkp_weights weights;
+    vkp_fit fit;
+    uint32_t size;  /* the setting */
+    uint32_t batch; /* 2: the second picture is the first one mirrored */
+    vkp_params generator;
+    canvas canvases[CANVASES];
+    canvas *current; /* of the latest prediction */
+    uint64_t predictions;
+    vkp_joiner *joiner;
 };
 
 _Static_assert((int)VKP_CONFIG_FIT_WRAP == VKP_FIT_WRAP && (int)VKP_CONFIG_FIT_ROTATE == VKP_FIT_ROTATE,
                "the settings count the ways to fit as image/fit.h does");
+
+/* Photographs are brought near the network's size by means of areas; two taps would read a few of their pixels. */
+#define REDUCED 1.25
 
 static vkp_status no_memory(void)
 {
@@ -36,58 +52,69 @@ static vkp_status no_memory(void)
 static vkp_status settle(vkp_colorizer *c, const vkp_colorizer_options *options)
 {
     const vkp_config *config = c->weights.configured ? &c->weights.config : NULL;
-    c->fit = options->fit ? *options->fit : config ? (vkp_fit)config->fit : VKP_FIT_WRAP;
+    const bool natural = config && config->network == VKP_CONFIG_NATURAL;
+    const vkp_fit standard = natural ? VKP_FIT_ASPECT : config ? (vkp_fit)config->fit : VKP_FIT_WRAP;
+    const uint32_t unit = vkp_generator_granularity(natural ? VKP_CONFIG_NATURAL : VKP_CONFIG_UNET);
+    c->fit = options->fit ? *options->fit : standard;
     c->size = options->size ? options->size : config ? vkp_config_work_size(config) : VKP_COLORIZER_SIZE;
     c->batch = options->flip_average ? 2 : 1;
-    if (c->size < 16 || c->size > VKP_COLORIZER_MAX_SIZE || c->size % 16)
+    if (c->size < unit || c->size > VKP_COLORIZER_MAX_SIZE || c->size % unit)
         return vkp_fail(VKP_USAGE,
-                        "size cannot be %u (a multiple of 16 from 16 to %d is needed; choose another --size)",
-                        c->size, VKP_COLORIZER_MAX_SIZE);
-    int w, h;
-    vkp_fit_output(c->fit, (int)c->size, &w, &h);
-    c->w = (uint32_t)w;
-    c->h = (uint32_t)h;
+                        "size cannot be %u (a multiple of %u from %u to %d is needed; choose another --size)",
+                        c->size, unit, unit, VKP_COLORIZER_MAX_SIZE);
     return VKP_OK;
 }
 
 enum { SECTION_FOLD, SECTION_COLORIZE };
 
-static vkp_status write_down(vkp_colorizer *c)
+static vkp_status write_down(vkp_colorizer *c, canvas *v)
 {
     vkp_bound_params bound, folded;
     uint32_t section;
     vkp_pass pass;
     vkp_value rgb, gray, crcb;
-    VKP_TRY(vkp_program_create(c->device, &c->program));
-    VKP_TRY(vkp_graph_create(c->program, false, &c->graph));
-    VKP_TRY(vkp_params_bind(&c->generator, c->graph, VKP_GRADS_NONE, &bound));
+    VKP_TRY(vkp_program_create(c->device, &v->program));
+    VKP_TRY(vkp_graph_create(v->program, false, &v->graph));
+    VKP_TRY(vkp_params_bind(&c->generator, v->graph, VKP_GRADS_NONE, &bound));
     VKP_TRY(vkp_generator_fold(&bound, &folded));
-    VKP_TRY(vkp_program_section(c->program, &section));
-    VKP_TRY(vkp_graph_activation(c->graph, (vkp_shape){c->batch, 3, c->h, c->w}, "rgb", &rgb));
-    c->rgb = vkp_graph_at(c->graph, rgb);
-    VKP_TRY(vkp_picture_stage_record(c->program, &c->stage, &c->rgb));
-    VKP_TRY(vkp_add_ycc(c->graph, rgb, 1, &gray, &crcb));
+    VKP_TRY(vkp_program_section(v->program, &section));
+    VKP_TRY(vkp_graph_activation(v->graph, (vkp_shape){c->batch, 3, v->h, v->w}, "rgb", &rgb));
+    v->rgb = vkp_graph_at(v->graph, rgb);
+    VKP_TRY(vkp_picture_stage_record(v->program, &v->stage, &v->rgb));
+    VKP_TRY(vkp_add_ycc(v->graph, rgb, 1, &gray, &crcb));
     VKP_TRY(vkp_generator_forward(&folded, gray, false, NULL, "G", &pass));
-    c->crcb = vkp_graph_at(c->graph, pass.out);
-    vkp_program_keep(c->program, c->rgb.buffer);
-    vkp_program_keep(c->program, c->crcb.buffer);
-    return vkp_program_plan(c->program, &c->memory);
+    v->crcb = vkp_graph_at(v->graph, pass.out);
+    vkp_program_keep(v->program, v->rgb.buffer);
+    vkp_program_keep(v->program, v->crcb.buffer);
+    return vkp_program_plan(v->program, &v->memory);
 }
 
-static vkp_status try_build(vkp_colorizer *c)
+static vkp_status try_build(vkp_colorizer *c, canvas *v)
 {
-    VKP_TRY(vkp_picture_stage_create(c->device, c->batch, c->w, c->h, &c->stage));
-    VKP_TRY(write_down(c));
-    VKP_TRY(vkp_program_build(c->program, &c->arena));
-    return vkp_program_run(c->program, SECTION_FOLD, 1);
+    v->chroma = calloc((size_t)c->batch * 2 * v->h * v->w, sizeof *v->chroma);
+    if (!v->chroma) return no_memory();
+    VKP_TRY(vkp_picture_stage_create(c->device, c->batch, v->w, v->h, &v->stage));
+    VKP_TRY(write_down(c, v));
+    VKP_TRY(vkp_program_build(v->program, &v->arena));
+    return vkp_program_run(v->program, SECTION_FOLD, 1);
+}
+
+static void destroy_canvas(vkp_colorizer *c, canvas *v)
+{
+    vkp_graph_destroy(v->graph);
+    vkp_program_destroy(v->program);
+    vkp_arena_destroy(c->device, &v->arena);
+    vkp_picture_stage_destroy(&v->stage);
+    free(v->chroma);
+    *v = (canvas){0};
 }
 
 /* The library's words for what is too large name training's settings; here --size is what helps. */
-static vkp_status build(vkp_colorizer *c)
+static vkp_status build(vkp_colorizer *c, canvas *v)
 {
     const vkp_device_info *info = &c->device->info;
-    const vkp_status status = try_build(c);
-    const uint64_t needed = c->device->allocated + c->memory;
+    const vkp_status status = try_build(c, v);
+    const uint64_t needed = c->device->allocated + v->memory;
     if (status != VKP_DEVICE_MEMORY && status != VKP_SHAPE) return status;
     if (needed > info->limits.memory_budget)
         return vkp_fail(VKP_DEVICE_MEMORY,
@@ -100,16 +127,47 @@ static vkp_status build(vkp_colorizer *c)
                     c->size, info->limits.storage_range >> 20, info->name);
 }
 
+/* Makes the current canvas the one for pictures of width x height, in place of the one used longest ago if need
+ * be. */
+static vkp_status choose_canvas(vkp_colorizer *c, int width, int height)
+{
+    int w, h;
+    vkp_fit_output(c->fit, (int)c->size, width, height, &w, &h);
+    canvas *oldest = c->canvases;
+    c->predictions++;
+    for (int i = 0; i < CANVASES; i++) {
+        canvas *v = &c->canvases[i];
+        if (v->w == (uint32_t)w && v->h == (uint32_t)h) {
+            v->used = c->predictions;
+            c->current = v;
+            return VKP_OK;
+        }
+        if (v->used < oldest->used) oldest = v;
+    }
+    destroy_canvas(c, oldest);
+    c->current = NULL;
+    oldest->w = (uint32_t)w;
+    oldest->h = (uint32_t)h;
+    const vkp_status status = build(c, oldest);
+    if (status != VKP_OK) {
+        destroy_canvas(c, oldest);
+        return status;
+    }
+    oldest->used = c->predictions;
+    c->current = oldest;
+    return VKP_OK;
+}
+
 static vkp_status prepare(vkp_colorizer *c, const vkp_colorizer_options *options)
 {
     VKP_TRY(vkp_weights_find(options->model, &c->weights));
     VKP_TRY(settle(c, options));
-    VKP_TRY(vkp_generator_declare(&c->generator, c->weights.configured ? c->weights.config.network : VKP_CONFIG_UNET));
+    VKP_TRY(vkp_generator_declare(&c->generator,
+                                  c->weights.configured ? c->weights.config.network : VKP_CONFIG_UNET));
     VKP_TRY(vkp_params_allocate(&c->generator, c->device, false));
     VKP_TRY(vkp_params_load(&c->generator, c->weights.path));
-    c->chroma = calloc((size_t)c->batch * 2 * c->h * c->w, sizeof *c->chroma);
-    if (!c->chroma) return no_memory();
-    VKP_TRY(build(c));
+    /* Now, where all pictures share it: what cannot work is told before any of them is read. */
+    if (c->fit != VKP_FIT_ASPECT) VKP_TRY(choose_canvas(c, 1, 1));
     return vkp_joiner_create(c->device, 0, &c->joiner);
 }
 
@@ -129,13 +187,9 @@ void vkp_colorizer_destroy(vkp_colorizer *c)
 {
     if (!c) return;
     vkp_joiner_destroy(c->joiner);
-    vkp_graph_destroy(c->graph);
-    vkp_program_destroy(c->program);
-    vkp_arena_destroy(c->device, &c->arena);
-    vkp_picture_stage_destroy(&c->stage);
+    for (int i = 0; i < CANVASES; i++) destroy_canvas(c, &c->canvases[i]);
     vkp_params_free(&c->generator);
     vkp_weights_free(&c->weights);
-    free(c->chroma);
     free(c);
 }
 
@@ -148,25 +202,25 @@ static vkp_status stage(vkp_colorizer *c, uint32_t slot, const vkp_picture *pict
 {
     vkp_fit_plan plan;
     VKP_TRY(vkp_fit_make(c->fit, (int)c->size, picture->width, picture->height, flip, &plan));
-    const vkp_status status = vkp_picture_stage_add(&c->stage, slot, picture, &plan);
+    const vkp_status status = vkp_picture_stage_add(&c->current->stage, slot, picture, &plan);
     vkp_fit_free(&plan);
     return status;
 }
 
 /* Makes the first picture's chroma the mean of its own and of the second's, mirrored back. */
-static void average_with_mirrored(vkp_colorizer *c)
+static void average_with_mirrored(const canvas *v)
 {
-    const size_t rows = (size_t)2 * c->h;
-    float *own = c->chroma;
-    const float *mirrored = c->chroma + rows * c->w;
-    for (size_t row = 0; row < rows; row++, own += c->w, mirrored += c->w)
-        for (uint32_t x = 0; x < c->w; x++) own[x] = 0.5f * (own[x] + mirrored[c->w - 1 - x]);
+    const size_t rows = (size_t)2 * v->h;
+    float *own = v->chroma;
+    const float *mirrored = v->chroma + rows * v->w;
+    for (size_t row = 0; row < rows; row++, own += v->w, mirrored += v->w)
+        for (uint32_t x = 0; x < v->w; x++) own[x] = 0.5f * (own[x] + mirrored[v->w - 1 - x]);
 }
 
-static vkp_status check_finite(const vkp_colorizer *c)
+static vkp_status check_finite(const vkp_colorizer *c, const canvas *v)
 {
-    for (size_t i = 0; i < (size_t)2 * c->h * c->w; i++)
-        if (!isfinite(c->chroma[i]))
+    for (size_t i = 0; i < (size_t)2 * v->h * v->w; i++)
+        if (!isfinite(v->chroma[i]))
             return vkp_fail(VKP_NOT_FINITE,
                             "the prediction is not finite (the weights of %s are damaged or diverged; "
                             "use another model)",
@@ -176,11 +230,19 @@ static vkp_status check_finite(const vkp_colorizer *c)
 
 vkp_status vkp_colorizer_predict(vkp_colorizer *c, const vkp_picture *picture)
 {
-    for (uint32_t slot = 0; slot < c->batch; slot++) VKP_TRY(stage(c, slot, picture, slot == 1));
-    VKP_TRY(vkp_program_run(c->program, SECTION_COLORIZE, 1));
-    VKP_TRY(vkp_read_dense(c->program, &c->crcb, c->chroma));
-    if (c->batch == 2) average_with_mirrored(c);
-    return check_finite(c);
+    vkp_picture reduced = {0};
+    VKP_TRY(choose_canvas(c, picture->width, picture->height));
+    /* The published ways read two taps of the whole picture, and stay what they are. */
+    if (c->fit == VKP_FIT_ASPECT) VKP_TRY(vkp_crop_reduce(picture, REDUCED * c->size, &reduced));
+    vkp_status status = VKP_OK;
+    for (uint32_t slot = 0; slot < c->batch && status == VKP_OK; slot++)
+        status = stage(c, slot, reduced.rgba ? &reduced : picture, slot == 1);
+    vkp_picture_free(&reduced);
+    VKP_TRY(status);
+    VKP_TRY(vkp_program_run(c->current->program, SECTION_COLORIZE, 1));
+    VKP_TRY(vkp_read_dense(c->current->program, &c->current->crcb, c->current->chroma));
+    if (c->batch == 2) average_with_mirrored(c->current);
+    return check_finite(c, c->current);
 }
 
 vkp_status vkp_colorizer_join(vkp_colorizer *c, const vkp_picture *picture, float saturation,
@@ -189,7 +251,7 @@ vkp_status vkp_colorizer_join(vkp_colorizer *c, const vkp_picture *picture, floa
     *colored = (vkp_picture){0};
     vkp_fit_plan plan;
     VKP_TRY(vkp_unfit_make(c->fit, (int)c->size, picture->width, picture->height, false, &plan));
-    const vkp_status status = vkp_joiner_run(c->joiner, picture, c->chroma, &plan, saturation, colored);
+    const vkp_status status = vkp_joiner_run(c->joiner, picture, c->current->chroma, &plan, saturation, colored);
     vkp_fit_free(&plan);
     return status;
 }
@@ -197,7 +259,7 @@ vkp_status vkp_colorizer_join(vkp_colorizer *c, const vkp_picture *picture, floa
 static uint8_t to_byte(float value) { return (uint8_t)(fminf(fmaxf(value, 0), 1) * 255 + 0.5f); }
 
 /* One pixel of the network's rectangle in both pictures; BT.601, full range, chroma in -1..1. */
-static void join_pixel(const vkp_colorizer *c, const float *rgb, size_t at, float saturation,
+static void join_pixel(const canvas *c, const float *rgb, size_t at, float saturation,
                        uint8_t *colored, uint8_t *seen)
 {
     const size_t plane = (size_t)c->h * c->w;
@@ -213,7 +275,7 @@ static void join_pixel(const vkp_colorizer *c, const float *rgb, size_t at, floa
 }
 
 /* Fills both pictures from the rectangle's part `from`; `turned`: they stand upright, it lies. */
-static void join_small(const vkp_colorizer *c, const float *rgb, vkp_rect from, bool turned, float saturation,
+static void join_small(const canvas *c, const float *rgb, vkp_rect from, bool turned, float saturation,
                        vkp_picture *colored, vkp_picture *seen)
 {
     for (int y = 0; y < colored->height; y++)
@@ -233,12 +295,12 @@ vkp_status vkp_colorizer_join_small(vkp_colorizer *c, const vkp_picture *picture
     const bool turned = c->fit == VKP_FIT_ROTATE && picture->height > picture->width;
     const vkp_rect r = vkp_fit_aspect_crop(c->fit, (int)c->size, picture->width, picture->height);
     const int w = turned ? r.y1 - r.y0 : r.x1 - r.x0, h = turned ? r.x1 - r.x0 : r.y1 - r.y0;
-    const vkp_tensor first = vkp_tensor_pictures(&c->rgb, 0, 1);
-    float *rgb = malloc((size_t)3 * c->h * c->w * sizeof *rgb);
-    vkp_status status = rgb ? vkp_read_dense(c->program, &first, rgb) : no_memory();
+    const vkp_tensor first = vkp_tensor_pictures(&c->current->rgb, 0, 1);
+    float *rgb = malloc((size_t)3 * c->current->h * c->current->w * sizeof *rgb);
+    vkp_status status = rgb ? vkp_read_dense(c->current->program, &first, rgb) : no_memory();
     if (status == VKP_OK) status = vkp_picture_make(w, h, colored);
     if (status == VKP_OK) status = vkp_picture_make(w, h, seen);
-    if (status == VKP_OK) join_small(c, rgb, r, turned, saturation, colored, seen);
+    if (status == VKP_OK) join_small(c->current, rgb, r, turned, saturation, colored, seen);
     else vkp_picture_free(colored);
     free(rgb);
     return status;

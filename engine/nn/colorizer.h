@@ -14,7 +14,7 @@ enum { VKP_COLORIZER_SIZE = 320, VKP_COLORIZER_MAX_SIZE = 4096 };
 typedef struct vkp_colorizer_options {
     const char *model;  /* a file, run folder or name, as vkp_weights_find takes it */
     uint32_t size;      /* setting of the network's rectangle (vkp_fit_output); 0: the run's, else 320 */
-    const vkp_fit *fit; /* NULL: the run's, else wrap */
+    const vkp_fit *fit; /* NULL: aspect for natural, else the run's, else wrap */
     bool flip_average;  /* predict for the mirrored picture too, and take the mean */
 } vkp_colorizer_options;
 

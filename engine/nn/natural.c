@@ -2,7 +2,7 @@
  *
  *   gray  -> unshuffle 2 -> stem 24 (1/2) -> enc2 64 (1/4) -> enc3 128 (1/8) -> enc4 192 + residual (1/16)
  *         -> enc5 256 + residual (1/32) -> mean over the picture -> two linear layers -> FiLM of enc3..enc5
- *   up:   dec1 96 | enc4 (1/16) -> dec2 96 | enc3 (1/8) -> dec3 48 | enc2 (1/4) -> mix 48 -> chroma, classes
+ *   up:   dec1 96 | enc4 (1/16) -> dec2 80 | enc3 (1/8) -> dec3 32 | enc2 (1/4) -> mix 40 -> chroma, classes
  *         -> up 12 | stem (1/2) -> fine 12 -> chroma again, their sum through tanh, bilinear to full size
  *
  * Convolutions are 3x3 with BatchNorm and ReLU; pooling is average pooling. FiLM: Perez et al., 2018. The
@@ -23,8 +23,8 @@ static const struct n_block {
     [RES4A] = {"enc4.res", 0, 1, 192, 192}, [RES4B] = {"enc4.res", 3, 1, 192, 192},
     [ENC5] = {"enc5", 1, 1, 192, 256},   [RES5A] = {"enc5.res", 0, 1, 256, 256},
     [RES5B] = {"enc5.res", 3, 1, 256, 256}, [DEC1] = {"dec1", 1, 2, 256, 96},
-    [DEC2] = {"dec2", 1, 2, 288, 96},    [DEC3] = {"dec3", 1, 2, 224, 48},
-    [MIX] = {"mix", 0, 1, 112, 48},      [UP] = {"up", 1, 2, 48, 12},
+    [DEC2] = {"dec2", 1, 2, 288, 80},    [DEC3] = {"dec3", 1, 2, 208, 32},
+    [MIX] = {"mix", 0, 1, 96, 40},       [UP] = {"up", 1, 2, 40, 12},
     [FINE] = {"fine", 0, 1, 36, 12},
 };
 
@@ -42,8 +42,8 @@ vkp_status vkp_natural_declare(vkp_params *p)
     }
     VKP_TRY(vkp_declare_conv(p, "film.0", 256, FILM_HIDDEN, 1, false));
     VKP_TRY(vkp_declare_conv(p, "film.3", FILM_HIDDEN, FILM_CHANNELS, 1, false));
-    VKP_TRY(vkp_declare_conv(p, "chroma", 48, 2, 3, false));
-    VKP_TRY(vkp_declare_conv(p, "classes", 48, VKP_CLASS_SIDE * VKP_CLASS_SIDE, 1, false));
+    VKP_TRY(vkp_declare_conv(p, "chroma", blocks[MIX].out, 2, 3, false));
+    VKP_TRY(vkp_declare_conv(p, "classes", blocks[MIX].out, VKP_CLASS_SIDE * VKP_CLASS_SIDE, 1, false));
     return vkp_declare_conv(p, "fine_chroma", 12, 2, 3, false);
 }
 
