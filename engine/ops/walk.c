@@ -15,6 +15,14 @@ vkp_walk vkp_walk_of_tiles(const vkp_tensor *t, uint32_t side, uint32_t each)
         .each = each, .groups = vkp_groups(count, LANES * each), .row = row, .count = (uint32_t)count};
 }
 
+vkp_tensor vkp_walk_one_plane(const vkp_tensor *t)
+{
+    vkp_tensor one = *t;
+    one.shape.c = 1;
+    one.shape.h = t->shape.c * t->shape.h;
+    return one;
+}
+
 void vkp_push_walk(vkp_dispatch *d, const vkp_tensor *t, vkp_walk walk)
 {
     vkp_push(d, t->shape.w);
