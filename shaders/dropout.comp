@@ -29,7 +29,8 @@ void main()
 {
     const uint n = gl_WorkGroupID.z, state = p.st.offset;
     const Walk walk = p.walk;
-    const uvec2 key = uvec2(words[state], words[state + 1]), stream = uvec2(words[state + 2], words[state + 3]);
+    const uvec2 key = uvec2(words[state], words[state + 1]);
+    const uvec2 stream = uvec2(words[state + 2], words[state + 3]);
     const uint to = at(p.yt, n, 0, 0, 0), from = at(p.xt, n, 0, 0, 0), row = (p.first + n) * p.rows;
     Place place = walk_start(walk);
     for (uint k = 0; k < walk.each && place.i < walk.count; k++, walk_step(walk, place)) {

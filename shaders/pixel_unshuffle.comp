@@ -13,22 +13,19 @@ layout(push_constant) uniform Push {
     uint factor, to_pixels;
 } p;
 
-// Where the element of y comes from.
-uint source(uint n, uint c, uint row, uint column)
-{
-    const uint f = p.factor;
-    if (p.to_pixels != 0) return at(p.xt, n, (c * f + row % f) * f + column % f, row / f, column / f);
-    return at(p.xt, n, c / f / f, row * f + c / f % f, column * f + c % f);
-}
-
 void main()
 {
     const uint column = gl_GlobalInvocationID.x * 4, row = gl_GlobalInvocationID.y;
-    const uint n = gl_WorkGroupID.z / p.c, c = gl_WorkGroupID.z % p.c;
+    const uint n = gl_WorkGroupID.z / p.c, c = gl_WorkGroupID.z % p.c, f = p.factor;
     if (column >= p.w || row >= p.h) return;
+    const bool to_pixels = p.to_pixels != 0;
+    // Where the row's first element comes from.
+    const uint from = to_pixels ? at(p.xt, n, (c * f + row % f) * f, row / f, 0)
+                                : at(p.xt, n, c / (f * f), row * f + c / f % f, c % f);
+    const uint last = min(column + 4, p.w);
     vec4 v = vec4(0.0);
-    for (uint i = 0; i < 4; i++)
-        if (column + i < p.w) v[i] = x[source(n, c, row, column + i)];
+    for (uint k = column; k < last; k++)
+        v[k - column] = x[from + (to_pixels ? k % f * p.xt.plane + k / f : k * f)];
     const uint place = at(p.yt, n, c, row, column) / 4;
     y[place] = ADD ? y[place] + v : v;
 }

@@ -42,7 +42,10 @@ void main()
     all *= p.scale;
     all_products *= p.scale;
     const uint to = at(p.st, n, c, slice, 0), to_products = at(p.tt, n, c, slice, 0);
-    sums[to] = vec4(ADD ? sums[to].x + all : all, 0.0, 0.0, 0.0);
-    if (PRODUCTS)
-        products[to_products] = vec4(ADD ? products[to_products].x + all_products : all_products, 0.0, 0.0, 0.0);
+    if (ADD) all += sums[to].x;
+    sums[to] = vec4(all, 0.0, 0.0, 0.0);
+    if (PRODUCTS) {
+        if (ADD) all_products += products[to_products].x;
+        products[to_products] = vec4(all_products, 0.0, 0.0, 0.0);
+    }
 }

@@ -215,6 +215,33 @@ static void try_upsample(trial *t)
     record_simple(t, &vkp_op_upsample, (vkp_attr){.factor = whole(t, "factor")});
 }
 
+static void try_pixel_unshuffle(trial *t)
+{
+    record_simple(t, &vkp_op_pixel_unshuffle, (vkp_attr){.factor = whole(t, "factor")});
+}
+static void try_global_avg_pool(trial *t)
+{
+    record_simple(t, &vkp_op_global_avg_pool, (vkp_attr){0});
+}
+
+/* Two inputs that both have a gradient, and y. */
+static void record_two(trial *t, const vkp_op *op, vkp_attr attr, const char *first, const char *second)
+{
+    vkp_node node = {.op = op, .attr = attr};
+    give(t, &node, 0, first);
+    give(t, &node, 1, second);
+    take(t, &node, 0, "y");
+    record(t, &node);
+}
+
+static void try_add(trial *t)
+{
+    const vkp_attr attr = {.activation = one_of(t, "activation", "none relu leaky_relu tanh"),
+                           .slope = (float)number(t, "slope")};
+    record_two(t, &vkp_op_add, attr, "a", "b");
+}
+static void try_film(trial *t) { record_two(t, &vkp_op_film, (vkp_attr){0}, "x", "film"); }
+
 static void try_relu(trial *t) { record_simple(t, &vkp_op_activation, (vkp_attr){.activation = VKP_RELU}); }
 static void try_tanh(trial *t) { record_simple(t, &vkp_op_activation, (vkp_attr){.activation = VKP_TANH}); }
 static void try_leaky_relu(trial *t)
@@ -460,13 +487,17 @@ static const struct entry {
     double tolerance, least;
 } entries[] = {
     {"adam", try_adam, true, 1e-6, 0},
+    {"add", try_add, false, 1e-6, 0},
     {"avg_pool", try_avg_pool, false, 1e-6, 0},
     {"bce_with_logits", try_bce_with_logits, false, 1e-6, 0},
     {"conv2d", try_conv2d, false, 1e-6, 0},
+    {"film", try_film, false, 1e-6, 0},
+    {"global_avg_pool", try_global_avg_pool, false, 1e-6, 0},
     {"hinge", try_hinge, false, 1e-6, 0},
     {"l1", try_l1, false, 1e-6, 0},
     {"leaky_relu", try_leaky_relu, false, 1e-6, 0},
     {"norm", try_norm, false, 4e-6, 0.1},
+    {"pixel_unshuffle", try_pixel_unshuffle, false, 1e-6, 0},
     {"psnr", try_psnr, true, 1e-6, 0},
     {"relu", try_relu, false, 1e-6, 0},
     {"resize", try_resize, false, 1e-6, 0},

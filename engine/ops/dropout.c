@@ -1,10 +1,10 @@
 /* dropout: y = x / (1 - p) where it is kept and 0 elsewhere (torch.nn.Dropout in training); p = attr.scale is
  * the share that is dropped. Not for evaluation: leave the node out there.
  *
- * The input `state` (1,1,1,4) is four 32-bit words, whatever floats their bits are: word 0 the run's seed, word 1
- * the step's number, word 2 the operation's place in the network, word 3 zero or a further number. Whatever
- * changes one of them changes the whole mask, and the backward pass makes the same mask from the same words, so
- * they stay until it has run. Element i of x, counted densely in the order n, c, h, w, is kept when
+ * The input `state` (1,1,1,4) is four 32-bit words, whatever floats their bits are: word 0 the run's seed,
+ * word 1 the step's number, word 2 the operation's place in the network, word 3 zero or a further number. To
+ * change one is to change the whole mask. The backward pass makes the same mask from the same words: they stay
+ * until it has run. Element i of x, counted densely in the order n, c, h, w, is kept when
  * vkp_random_float(seed, stream, i) >= p (base/random.h), with seed = word 0 | word 1 << 32 and
  * stream = word 2 | word 3 << 32. It does not depend on memory layout, device, or cuts into dispatches. */
 #include <string.h>
@@ -23,14 +23,14 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     const vkp_shape x = node->in[X].shape, state = node->in[STATE].shape;
     char xt[48], st[48];
     if (vkp_shape_count(state) != WORDS)
-        return vkp_fail(VKP_SHAPE, "dropout of %s with state %s is not possible (it takes four words; check the "
-                        "sizes)", vkp_shape_text(x, xt), vkp_shape_text(state, st));
+        return vkp_fail(VKP_SHAPE, "dropout of %s with state %s is not possible (it takes four words; check "
+                        "the sizes)", vkp_shape_text(x, xt), vkp_shape_text(state, st));
     if (!(node->attr.scale >= 0 && node->attr.scale <= 1))
         return vkp_fail(VKP_SHAPE, "dropout of %s by %g is not possible (a share is from 0 to 1; check it)",
                         vkp_shape_text(x, xt), (double)node->attr.scale);
     if (vkp_shape_count(x) > UINT32_MAX)
-        return vkp_fail(VKP_SHAPE, "dropout of %s is not possible (it counts elements in 32 bits; take a smaller "
-                        "batch)", vkp_shape_text(x, xt));
+        return vkp_fail(VKP_SHAPE, "dropout of %s is not possible (it counts elements in 32 bits; take a "
+                        "smaller batch)", vkp_shape_text(x, xt));
     out[Y] = x;
     return VKP_OK;
 }

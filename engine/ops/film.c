@@ -14,8 +14,8 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     const vkp_shape x = node->in[X].shape, film = node->in[FILM].shape;
     char xt[48], ft[48];
     if (x.c > INT32_MAX || !vkp_shape_equal(film, (vkp_shape){x.n, 2 * x.c, 1, 1}))
-        return vkp_fail(VKP_SHAPE, "film of %s by %s is not possible (a scale and a shift for each channel are "
-                        "needed; check the sizes)", vkp_shape_text(x, xt), vkp_shape_text(film, ft));
+        return vkp_fail(VKP_SHAPE, "film of %s by %s is not possible (a scale and a shift for each channel "
+                        "are needed; check the sizes)", vkp_shape_text(x, xt), vkp_shape_text(film, ft));
     out[Y] = x;
     return VKP_OK;
 }
@@ -91,7 +91,7 @@ static const vkp_case cases[] = {
 
 const vkp_op vkp_op_film = {
     .name = "film",
-    .summary = "feature-wise linear modulation: each picture's channels scaled and shifted by numbers of its own",
+    .summary = "feature-wise linear modulation: channels scaled and shifted by each picture's own numbers",
     .in = {{"x", VKP_ACTIVATION}, {"film", VKP_ACTIVATION}},
     .out = {{"y", VKP_ACTIVATION}},
     .pictures = VKP_PICTURES_APART,

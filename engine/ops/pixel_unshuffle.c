@@ -11,11 +11,11 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
     const uint32_t f = node->attr.factor;
     char text[48];
     if (!f || !vkp_shape_count(x) || x.h % f || x.w % f)
-        return vkp_fail(VKP_SHAPE, "pixel_unshuffle of %s by %u is not possible (the sides are no multiples of "
-                        "it; check the sizes)", vkp_shape_text(x, text), f);
+        return vkp_fail(VKP_SHAPE, "pixel_unshuffle of %s by %u is not possible (the sides are no multiples "
+                        "of it; check the sizes)", vkp_shape_text(x, text), f);
     if ((uint64_t)x.c * f > INT32_MAX / f)
-        return vkp_fail(VKP_SHAPE, "pixel_unshuffle of %s by %u is not possible (too many channels; check the "
-                        "sizes)", vkp_shape_text(x, text), f);
+        return vkp_fail(VKP_SHAPE, "pixel_unshuffle of %s by %u is not possible (too many channels; check "
+                        "the sizes)", vkp_shape_text(x, text), f);
     out[Y] = (vkp_shape){x.n, x.c * f * f, x.h / f, x.w / f};
     return VKP_OK;
 }

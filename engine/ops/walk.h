@@ -25,8 +25,8 @@ void vkp_push_walk(vkp_dispatch *dispatch, const vkp_tensor *t, vkp_walk walk);
  * `tensors` as vkp_pictures_per_binding has them. */
 uint32_t vkp_walk_pictures(const vkp_device *device, const vkp_tensor *const *tensors, size_t count);
 
-/* t with all planes of a picture, which follow each other without a gap, as one: for passes that need not know
- * the channels, so that many small planes cost no more than a large one. */
+/* t with all planes of a picture, which follow each other without a gap, as one: for passes that need not
+ * know the channels, so that many small planes cost no more than a large one. */
 vkp_tensor vkp_walk_one_plane(const vkp_tensor *t);
 
 /* Whether rows have floats that are no elements, so that shaders must mask them. */

@@ -15,6 +15,10 @@ kernel, kernel).
                       momentum; batch has weight bias running_mean running_var
                       running_mean_after running_var_after
     relu leaky_relu(slope) tanh
+    pixel_unshuffle   factor
+    add               a, b; activation none|relu|leaky_relu|tanh, slope; da, db
+    global_avg_pool
+    film              film (n,2c,1,1), channels 0 to c-1 the scales, then the shifts; dfilm
     bce_with_logits   target 0|1; y is a scalar, the mean; so is dy
     hinge             mode g (-mean(x)), d_real (mean(max(0, 1-x))), d_fake (mean(max(0, 1+x)))
     l1                target (a tensor); the mean
@@ -130,6 +134,43 @@ def upsample():
 
 
 ACTIVATIONS = {"none": lambda x: x, "relu": F.relu, "leaky_relu": lambda x: F.leaky_relu(x, 0.2)}
+
+
+def pixel_unshuffle():
+    cases = Cases("pixel_unshuffle")
+    for factor, shape in [(1, (1, 2, 3, 5)), (2, (1, 1, 2, 2)), (2, (2, 3, 6, 10)), (3, (2, 2, 9, 15)),
+                          (4, (1, 1, 8, 20))]:
+        cases.add(lambda x: F.pixel_unshuffle(x, factor), {"x": cases.random(*shape)}, dict(factor=factor))
+    return cases
+
+
+def add():
+    cases = Cases("add")
+    acts = {"none": lambda x: x, "relu": F.relu, "leaky_relu": lambda x: F.leaky_relu(x, 0.2),
+            "tanh": torch.tanh}
+    for name, act in acts.items():
+        for shape in [(1, 1, 1, 1), (2, 3, 5, 7), (1, 5, 2, 9)]:
+            cases.add(lambda a, b: act(a + b), {"a": cases.random(*shape), "b": cases.random(*shape)},
+                      dict(activation=name, slope=0.2), ("a", "b"))
+    return cases
+
+
+def global_avg_pool():
+    cases = Cases("global_avg_pool")
+    for shape in [(1, 1, 1, 1), (2, 5, 1, 1), (2, 3, 7, 5), (1, 2, 31, 33)]:
+        cases.add(lambda x: F.adaptive_avg_pool2d(x, 1), {"x": cases.random(*shape)})
+    return cases
+
+
+def film():
+    cases = Cases("film")
+    for n, c, h, w in [(1, 1, 1, 1), (2, 5, 1, 1), (3, 3, 7, 5), (1, 2, 17, 19)]:
+        def compute(x, film):
+            scale, shift = film.chunk(2, dim=1)
+            return x * (1 + scale) + shift
+        cases.add(compute, {"x": cases.random(n, c, h, w), "film": cases.random(n, 2 * c, 1, 1)}, None,
+                  ("x", "film"))
+    return cases
 
 
 def norm():
@@ -261,7 +302,8 @@ def every_operation():
             elementwise("leaky_relu", lambda x: F.leaky_relu(x, 0.2), dict(slope=0.2)),
             elementwise("tanh", lambda x: torch.tanh(x)), bce_with_logits(), hinge(), l1(),
             colour("rgb_to_ycc", lambda x: networks.rgb_to_ycc(x), 0),
-            colour("ycc_to_rgb", lambda x: networks.ycc_to_rgb(x), -1), adam(), resize(), psnr())
+            colour("ycc_to_rgb", lambda x: networks.ycc_to_rgb(x), -1), adam(), resize(), psnr(),
+            pixel_unshuffle(), add(), global_avg_pool(), film())
 
 
 def main():
