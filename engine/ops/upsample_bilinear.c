@@ -8,7 +8,7 @@
 #include <math.h>
 
 #define MOST_FACTOR 8u
-#define HIGH 4u /* rows of the smaller tensor that an invocation goes down */
+#define HIGH 8u /* rows of the smaller tensor that an invocation goes down */
 
 enum { X, Y = 0 };
 
