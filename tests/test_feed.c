@@ -98,7 +98,7 @@ static picture *all_of(vkp_feed_options o, uint32_t epochs)
     return pictures;
 }
 
-/* Slope and middle of one direction of a plane, in the picture's sides: a line through the middle's pixels. */
+/* Slope and middle of one direction of a plane, in the picture's sides: by pixels near its ends. */
 static void measure(const float *plane, int stride, double *slope, double *middle)
 {
     const double first = (double)plane[8 * stride], last = (double)plane[(SIZE - 9) * stride];

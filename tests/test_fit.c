@@ -104,6 +104,22 @@ static float *fitted(const vkp_fit_plan *plan)
     return out;
 }
 
+/* The luma that is made at once against that of the three planes. */
+static void check_luma(const vkp_fit_plan *plan, const float *rgb)
+{
+    const size_t plane = (size_t)plan->out_w * (size_t)plan->out_h;
+    uint8_t *rgba = make_rgba(plan->src_w, plan->src_h);
+    float *got = malloc(plane * sizeof *got);
+    assert_non_null(got);
+    assert_int_equal(vkp_fit_luma(plan, rgba, got), VKP_OK);
+    for (size_t i = 0; i < plane; i++) {
+        const float want = .299f * rgb[i] + .587f * rgb[plane + i] + .114f * rgb[2 * plane + i];
+        assert_float_equal(got[i], want, 1e-6);
+    }
+    free(got);
+    free(rgba);
+}
+
 static const int sizes[][3] = {{1, 1, 16},   {1, 500, 16}, {500, 1, 16}, {7, 5, 16},
                                {5, 7, 32},   {33, 20, 16}, {20, 33, 7},  {64, 48, 32},
                                {48, 64, 48}, {37, 37, 5},  {3, 100, 9},  {97, 64, 64}};
@@ -124,11 +140,36 @@ static void every_way_is_the_picture_padded_and_resized(void **state)
         planes source = padded(way, s[0], s[1]), expected = resized(source, out_w, out_h, k % 2);
         float *got = fitted(&plan);
         for (int i = 0; i < 3 * out_w * out_h; i++) assert_float_equal(got[i], expected.v[i], 2e-6);
+        check_luma(&plan, got);
         free(got);
         free(source.v);
         free(expected.v);
         vkp_fit_free(&plan);
     }
+}
+
+static void a_window_is_a_part_of_the_picture(void **state)
+{
+    (void)state;
+    static const double windows[][3] = {{0, 0, 1}, {3.25, 1.5, .7}, {10, 2, 1.9}, {-4, 30, .1}, {2, 2, -1}};
+    const int w = 40, h = 30, size = 13;
+    planes source = padded(VKP_FIT_STRETCH, w, h);
+    for (size_t k = 0; k < 2 * sizeof windows / sizeof *windows; k++) {
+        const double x0 = windows[k / 2][0], y0 = windows[k / 2][1], step = windows[k / 2][2];
+        vkp_fit_plan plan;
+        assert_int_equal(vkp_fit_window(size, x0, y0, step, w, h, k % 2, &plan), VKP_OK);
+        assert_int_equal(plan.valid.x1, size);
+        float *got = fitted(&plan);
+        check_luma(&plan, got);
+        for (int i = 0; i < 3 * size * size; i++) {
+            const int c = i / (size * size), y = i / size % size, x = k % 2 ? size - 1 - i % size : i % size;
+            const double want = sample(source, c, y0 + (y + .5) * step - .5, x0 + (x + .5) * step - .5);
+            assert_float_equal(got[i], want, 2e-6);
+        }
+        free(got);
+        vkp_fit_free(&plan);
+    }
+    free(source.v);
 }
 
 static void wrap_is_what_pytorch_gives(void **state)
@@ -343,16 +384,23 @@ static void names_and_bad_values(void **state)
         assert_int_equal(vkp_fit_make(VKP_FIT_WRAP, bad[i][0], bad[i][1], bad[i][2], false, &plan),
                          VKP_SHAPE);
         assert_null(plan.rows);
+        assert_int_equal(vkp_fit_window(bad[i][0], 0, 0, 1, bad[i][1], bad[i][2], false, &plan), VKP_SHAPE);
+        assert_null(plan.rows);
         assert_int_equal(vkp_unfit_make(VKP_FIT_WRAP, bad[i][0], bad[i][1], bad[i][2], false, &plan),
                          VKP_SHAPE);
         vkp_fit_free(&plan);
     }
+    vkp_fit_plan plan;
+    assert_int_equal(vkp_fit_window(16, 0, 0, (double)NAN, 5, 5, false, &plan), VKP_SHAPE);
+    assert_int_equal(vkp_fit_window(16, (double)INFINITY, 0, 1, 5, 5, false, &plan), VKP_SHAPE);
+    assert_null(plan.rows);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_way_is_the_picture_padded_and_resized),
+        cmocka_unit_test(a_window_is_a_part_of_the_picture),
         cmocka_unit_test(wrap_is_what_pytorch_gives),
         cmocka_unit_test(planes_are_gathered_as_bytes_are),
         cmocka_unit_test(valid_pixels_have_their_centre_in_the_picture),

@@ -18,8 +18,8 @@
 typedef struct vkp_loader_hooks {
     /* NULL, or changes a decoded picture before it is kept, by what follows from the picture alone. */
     vkp_status (*reduce)(void *user, vkp_picture *picture);
-    /* NULL, or makes `floats` values of a picture, each time that it comes; *own, zeroed, may be made a picture
-     * to be handed out in its place. Both become the item's. */
+    /* NULL, or makes `floats` values of a picture, each time that it comes; *own, zeroed, may be made a
+     * picture to be handed out in its place. Both become the item's. */
     vkp_status (*prepare)(void *user, size_t index, const vkp_picture *picture, vkp_picture *own,
                           float *values);
     size_t floats;
@@ -39,8 +39,8 @@ typedef struct vkp_loader_item {
     bool end;            /* everything queued has been taken; the rest is not set */
     size_t index;        /* as queued */
     vkp_status status;   /* of reading this picture */
-    vkp_picture picture; /* to be read until vkp_loader_item_free; empty unless status is VKP_OK */
-    bool kept;           /* the picture stays the loader's */
+    vkp_picture picture; /* empty unless status is VKP_OK */
+    bool kept;           /* the picture stays the loader's; never so without a cache */
     float *values;       /* the hook's; NULL where it makes none */
     char error[1024];    /* vkp_error()'s text unless status is VKP_OK */
 } vkp_loader_item;
@@ -71,7 +71,8 @@ VKP_MUST_USE vkp_status vkp_loader_queue(vkp_loader *loader, const size_t *order
  * could be read since the loader was made. To be called, like vkp_loader_queue, by one thread at a time. */
 VKP_MUST_USE vkp_status vkp_loader_next(vkp_loader *loader, vkp_loader_item *item);
 
-/* Frees what an item holds and zeroes it; before the loader is freed. */
+/* Frees what an item holds and zeroes it; before the loader is freed. Without cache and hooks that is its
+ * picture. */
 void vkp_loader_item_free(vkp_loader_item *item);
 
 /* What has been done so far; for the caller's thread. */

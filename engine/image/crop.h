@@ -1,8 +1,9 @@
 /* Crop: random squares of photographs at random scales, for training.
  *
  * A photograph is seen as it is when its long side is scaled to a drawn length, its "view" in pixels; a
- * square of size x size pixels of that view, anywhere in it, is the crop. Where the view's short side would be less
- * than `size`, the view is the one whose short side is `size`. Nothing is ever cut from outside the picture.
+ * square of size x size pixels of that view, anywhere in it, is the crop. Where the view's short side would
+ * be less than `size`, the view is the one whose short side is `size`. Nothing is ever cut from outside the
+ * picture.
  * A crop becomes taps by vkp_fit_window (image/fit.h). Those read two pixels a direction, so a picture is to
  * be reduced (vkp_crop_reduce) before it is seen at less than half its pixels. */
 #ifndef VKP_IMAGE_CROP_H

@@ -41,6 +41,9 @@ static vkp_draws draws_of(uint64_t seed, uint64_t stream, uint64_t index, unsign
 
 /* -- the kinds -- */
 
+/* Written so that it compiles to vectors, as fminf and fmaxf do not. */
+static float clamp(float value) { return value < 0 ? 0 : value > 1 ? 1 : value; }
+
 static size_t pixels(const vkp_damage *d) { return (size_t)d->w * (size_t)d->h; }
 
 static void blur(vkp_damage *d)
@@ -136,7 +139,7 @@ static void vignette(vkp_damage *d)
         const float dy = (float)y + .5f - cy;
         for (int x = 0; x < d->w; x++, p++) {
             const float dx = (float)x + .5f - cx;
-            const float lost = fminf((float)d->strength * (dx * dx + dy * dy) / corner, 1);
+            const float lost = clamp((float)d->strength * (dx * dx + dy * dy) / corner);
             *p += lost * ((float)lighter - *p);
         }
     }
@@ -164,7 +167,7 @@ static void apply(vkp_degradation kind, vkp_damage *d)
         [VKP_DEGRADATION_SCRATCHES] = vkp_draw_scratches, [VKP_DEGRADATION_BORDER] = vkp_draw_border,
     };
     kinds[kind](d);
-    for (size_t i = 0; i < pixels(d); i++) d->luma[i] = fminf(fmaxf(d->luma[i], 0), 1);
+    for (size_t i = 0; i < pixels(d); i++) d->luma[i] = clamp(d->luma[i]);
 }
 
 static vkp_status no_memory(int w, int h)
@@ -212,7 +215,7 @@ vkp_status vkp_degrade_luma(float *luma, int w, int h, double scale, double prob
         const vkp_degradation_about *row = vkp_degradation_row(kind);
         d.draws = draws_of(seed, stream, index, (unsigned)kind + 1);
         if (!vkp_draw_chance(&d.draws, (float)row->probability)) continue;
-        d.strength = (double)vkp_draw(&d.draws, (float)row->low, (float)row->high);
+        d.strength = row->low * pow(row->high / row->low, (double)vkp_draw(&d.draws, 0, 1));
         apply(kind, &d);
     }
     free(d.work);
@@ -229,7 +232,7 @@ void vkp_jitter_luma(float *luma, int w, int h, double probability, uint64_t see
     double sum = 0;
     for (size_t i = 0; i < count; i++) sum += luma[i] = powf(luma[i], gamma);
     const float mean = (float)(sum / (double)count);
-    for (size_t i = 0; i < count; i++) luma[i] = fminf(fmaxf(mean + contrast * (luma[i] - mean), 0), 1);
+    for (size_t i = 0; i < count; i++) luma[i] = clamp(mean + contrast * (luma[i] - mean));
 }
 
 vkp_status vkp_degrade_picture(vkp_picture *picture, uint64_t seed, uint64_t index)

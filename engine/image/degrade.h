@@ -6,8 +6,9 @@
  * vkp_random_stream makes it, index the picture's, below 2^28.
  *
  * `scale` says how large the photograph is that the plane shows (all of it, or a crop): the pixels of its
- * long side / VKP_DEGRADE_LENGTH. Blur, grain, scratches and the like are as large for scale 1 as the table says,
- * and grow with it, so that a photograph is as damaged at any size. It is taken as within 1/4 .. 16. */
+ * long side / VKP_DEGRADE_LENGTH. Blur, grain, scratches and the like are as large for scale 1 as the table
+ * says, and grow with it, so that a photograph is as damaged at any size; noise and JPEG's blocks are the
+ * plane's own pixels at any scale. It is taken as within 1/4 .. 16. */
 #ifndef VKP_IMAGE_DEGRADE_H
 #define VKP_IMAGE_DEGRADE_H
 
@@ -15,14 +16,14 @@
 
 #define VKP_DEGRADE_LENGTH 256
 
-/* Name, as text, its probability in a picture that is degraded, lowest and highest strength (uniform between
- * them), what the strength is. They come in random order. */
+/* Name, as text, its probability in a picture that is degraded, lowest and highest strength
+ * (log-uniform between them), what the strength is. They come in random order. */
 #define VKP_DEGRADATION_MAP(X)                                                                              \
     X(BLUR, "blur", .35, .5, 3, "Gaussian blur: sigma in pixels of a photograph 256 pixels long")           \
     X(HALVE, "halve", .25, 2, 2, "reduced by this factor of a photograph 256 pixels long, and back")        \
-    X(NOISE, "noise", .3, .01, .06, "Gaussian noise: sigma, of white")                                      \
+    X(NOISE, "noise", .3, .01, .05, "Gaussian noise: sigma, of white")                                      \
     X(SPECKLE, "speckle", .15, .03, .15, "noise that grows with the light: sigma, of the pixel's own light") \
-    X(GRAIN, "grain", .35, .02, .08, "film grain, blurred noise: sigma in mid-tones; .3 of it at both ends") \
+    X(GRAIN, "grain", .35, .01, .05, "film grain, blurred noise: sigma in mid-tones; .3 of it at both ends") \
     X(JPEG, "jpeg", .35, 40, 95, "JPEG's quantization: quality")                                            \
     X(FADE, "fade", .5, .1, .55, "faded: loss of contrast, by lifted blacks and grayed whites; and a gamma") \
     X(VIGNETTE, "vignette", .2, .1, .5, "light lost towards the corners, or gained: a third of them")       \

@@ -29,8 +29,8 @@ int vkp_draw_chance(vkp_draws *draws, float probability);
 void vkp_draw_normals(vkp_draws *draws, float *out, size_t count);
 
 /* Gaussian of `sigma` pixels, cut at 3 sigma (VKP_BLUR_MAX_RADIUS at most), edges repeated. `work` has room
- * for w * h + w + 2 * VKP_BLUR_MAX_RADIUS. Returns the sum of the kernel's squares in one direction: what is left
- * of white noise's sigma. */
+ * for w * h + w + 2 * VKP_BLUR_MAX_RADIUS. Returns the sum of the kernel's squares in one direction: what is
+ * left of white noise's sigma. */
 float vkp_blur_plane(float *plane, int w, int h, double sigma, float *work);
 
 /* Quantizes the plane's 8x8 blocks as a JPEG file of this quality does (libjpeg's scaling of T.81's table
