@@ -50,13 +50,23 @@ static const char *duration(double seconds, char *text, size_t room)
     return text;
 }
 
+/* Of those losses that the step has. */
+static const char *losses_text(const vkp_losses *l, char *text, size_t room)
+{
+    int n = 0;
+    if (l->adversarial) n = snprintf(text, room, "D %.4f  G %.4f  ", l->d_adv, l->g_adv);
+    n += snprintf(text + n, room - (size_t)n, "L1 %.3f", l->g_l1);
+    if (l->classes > 0) snprintf(text + n, room - (size_t)n, "  classes %.3f", l->classes);
+    return text;
+}
+
 static void show_epoch(const vkp_train_progress *p)
 {
-    char validation[96] = "";
+    char validation[96] = "", losses[96];
     if (!isnan(p->val_psnr))
         snprintf(validation, sizeof validation, "; validation L1 %.3f, PSNR %.2f dB", p->val_l1, p->val_psnr);
-    vkp_report("epoch %u/%u: D %.4f, G %.4f, L1 %.3f, PSNR %.2f dB%s; device idle %.1f %%", p->epoch,
-               p->epochs, p->losses.d_adv, p->losses.g_adv, p->losses.g_l1, p->train_psnr, validation,
+    vkp_report("epoch %u/%u: %s  PSNR %.2f dB%s; device idle %.1f %%", p->epoch, p->epochs,
+               losses_text(&p->losses, losses, sizeof losses), p->train_psnr, validation,
                100 * p->device_idle);
 }
 
@@ -74,14 +84,14 @@ static void show_progress(void *user, const vkp_train_progress *p)
     if (now() - d->shown < pause) return;
     d->shown = now();
     duration(p->seconds_left, left, sizeof left);
-    const char *form = "epoch %u/%u %s step %u/%u  D %.4f  G %.4f  L1 %.3f  %.2f steps/s  %s left";
-    char line[256];
+    char line[256], losses[96];
     const unsigned filled = p->steps ? 20 * p->step / p->steps : 0;
     memset(bar, '.', 20);
     memset(bar, '#', filled < 20 ? filled : 20);
     bar[20] = 0;
-    snprintf(line, sizeof line, form, p->epoch, p->epochs, d->terminal ? bar : "", p->step, p->steps,
-             p->losses.d_adv, p->losses.g_adv, p->losses.g_l1, p->steps_per_second, left);
+    snprintf(line, sizeof line, "epoch %u/%u %s step %u/%u  %s  %.2f steps/s  %s left", p->epoch, p->epochs,
+             d->terminal ? bar : "", p->step, p->steps, losses_text(&p->losses, losses, sizeof losses),
+             p->steps_per_second, left);
     if (d->terminal)
         fprintf(stderr, "\r\033[K%s", line);
     else
@@ -171,7 +181,7 @@ static vkp_status run(const vkp_options *options)
 
 static const vkp_option options[] = {
     {"out", "RUN", "the folder that gets config.yml, log.csv, steps.csv, figures, previews and checkpoints"},
-    {"preset", "NAME", "one of the published experiments: train01 (unless given), train02, train03, train04"},
+    {"preset", "NAME", "train01 (unless given), train02, train03, train04: the published experiments; natural: our own"},
     {"config", "FILE.yml", "settings over the preset's, as a run's config.yml has them"},
     {"set", "KEY=VALUE", "one setting over all others; may be given several times (keys: below)"},
     {"val", "DIR", "pictures to validate on, instead of holding some out"},
@@ -180,7 +190,7 @@ static const vkp_option options[] = {
     {"resume", NULL, "continue RUN from its newest whole checkpoint, bit for bit as if it had not stopped"},
     {"init-g", "FILE", "first weights of the generator, safetensors with PyTorch's names"},
     {"init-d", "FILE", "first weights of the discriminator"},
-    {"no-augment", NULL, "no flips and no blur"},
+    {"no-augment", NULL, "whole pictures as they are: no flips, blur, crops, jitter or degradation"},
     {"no-shuffle", NULL,
      "take the pictures in the order of their names; nothing is held out unless --val or --folds ask"},
     {"max-steps", "N", "stop when the run has N steps, as if it had ended there"},
@@ -196,9 +206,10 @@ const vkp_command vkp_command_train = {
     .synopsis = "DIR --out RUN [options]",
     .summary = "train a network on a folder of photographs",
     .details = "Every picture under DIR is used. Settings for --set and --config, by key:\n"
-               "size, batch, epochs, loss, d_norm, d_pools, d_every, lr, lr_min, schedule, restart_every,\n"
-               "lambda_crcb, lambda_rgb, flip, blur, fit, seed, checkpoint_every, preview_every;\n"
-               "a wrong value names what is allowed.",
+               "network, size, work_size, batch, epochs, loss, d_norm, d_pools, d_every, lr, lr_min, schedule,\n"
+               "restart_every, warmup, beta1, weight_decay, ema, lambda_crcb, lambda_rgb, lambda_class,\n"
+               "lambda_adv, adv_from, rare, saturation, dropout, flip, blur, view_min, view_max, jitter,\n"
+               "degrade, fit, seed, checkpoint_every, preview_every; a wrong value names what is allowed.",
     .options = options,
     .needed = needed,
     .min_arguments = 1,

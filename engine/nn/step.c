@@ -378,7 +378,8 @@ vkp_status vkp_step_finish(vkp_step *s, vkp_losses *losses, double *psnr)
                            .g_adv = floats[VKP_AT_G_ADV],
                            .g_l1 = floats[VKP_AT_G_L1],
                            .l1_crcb = floats[VKP_AT_L1_CRCB],
-                           .classes = floats[VKP_AT_CLASS]};
+                           .classes = floats[VKP_AT_CLASS],
+                           .adversarial = s->adversarial};
     vkp_exchange_psnr(&s->exchange, psnr);
     m->g_adam_steps++;
     m->generator.batches_tracked++;

@@ -22,6 +22,7 @@ typedef struct vkp_losses {
     double g_l1;    /* lambda_crcb * L1(CrCb) + lambda_rgb * L1(RGB) */
     double l1_crcb; /* mean absolute difference of CrCb, -1..1 */
     double classes; /* cross-entropy of the chroma classes; 0 without them */
+    bool adversarial; /* whether there were D's and G's adversarial losses; they are 0 otherwise */
 } vkp_losses;
 
 /* Two networks and where they stand. */

@@ -469,7 +469,8 @@ static vkp_status end_epoch(trainer *t, const double row[VKP_LOG_COLUMNS])
     report_progress(t,
                     &(vkp_losses){.d_adv = row[VKP_LOG_train_D_adv_loss],
                                   .g_adv = row[VKP_LOG_train_G_adv_loss],
-                                  .g_l1 = row[VKP_LOG_train_G_l1_loss]},
+                                  .g_l1 = row[VKP_LOG_train_G_l1_loss],
+                                  .adversarial = t->adversarial},
                     row);
     return VKP_OK;
 }
@@ -512,8 +513,11 @@ vkp_status vkp_train(vkp_device *device, const vkp_config *config, const vkp_tra
     char *val = NULL;
     if (own.resume) VKP_TRY(vkp_run_split_resume(&own, &val));
     trainer t = {.device = device, .options = &own, .config = *config, .started = now()};
-    /* Blur that no picture gets needs no pass of its own. */
-    if (!own.augment) t.config.blur = t.config.flip = t.config.jitter = t.config.degrade = 0;
+    /* Also in the settings that the run keeps; blur that no picture gets needs no pass of its own. */
+    if (!own.augment) {
+        t.config.blur = t.config.flip = t.config.jitter = t.config.degrade = 0;
+        t.config.view_min = t.config.view_max = 0;
+    }
     vkp_status status = vkp_config_check(&t.config);
     if (status == VKP_OK) status = own.resume ? start_again(&t) : start_new(&t);
     if (status == VKP_OK) status = open_feeds(&t);
