@@ -175,7 +175,7 @@ static void flip_average(void **state)
     vkp_picture picture = make_picture(40, 33, 5);
     float rgb[3 * SIZE * SIZE], own[2 * SIZE * SIZE], mirrored[2 * SIZE * SIZE];
     validation v;
-    validation_open(&v, VKP_FIT_WRAP);
+    validation_open(&v, VKP_FIT_WRAP, 1, 1);
     validate(&v, &picture, false, rgb, own);
     validate(&v, &picture, true, rgb, mirrored);
     validation_close(&v);
