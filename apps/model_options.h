@@ -2,12 +2,17 @@
 #ifndef VKPIX_MODEL_OPTIONS_H
 #define VKPIX_MODEL_OPTIONS_H
 
+#include "nn/built_in.h"
 #include "nn/colorizer.h"
 #include "options.h"
 
 /* Rows for a command's table. */
+#define VKP_OPTION_MODEL                                                                                    \
+    {"model", "NAME|FILE|RUN", "the network: a built-in one (" VKP_BUILT_IN_NAMES "), a "                   \
+                               "generator.safetensors, or a run folder (its best checkpoint); "             \
+                               VKP_BUILT_IN_DEFAULT " by default"}
 #define VKP_MODEL_OPTIONS                                                                                   \
-    {"model", "FILE|RUN", "the network: a generator.safetensors, or a run folder (its best checkpoint)"},   \
+    VKP_OPTION_MODEL,                                                                                       \
     {"size", "N", "side of the square that the network sees, a multiple of 16; else the run's, else 320"},  \
     {"fit", "WAY", "how a picture becomes that square: wrap, stretch, black, crop or rotate; else the "     \
                    "run's, else wrap"},                                                                     \
