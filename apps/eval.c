@@ -6,6 +6,7 @@
 
 #include "data/folder.h"
 #include "eval_page.h"
+#include "image/degrade.h"
 #include "model_options.h"
 #include "picture_source.h"
 #include "report.h"
@@ -13,6 +14,8 @@
 typedef struct evaluation {
     vkp_colorizer *colorizer;
     double saturation;
+    bool degraded;
+    long seed; /* of the degradations */
     bool paged;
     vkp_eval_page page;
     vkp_eval_row *rows;
@@ -27,23 +30,34 @@ static vkp_status score(const evaluation *e, const vkp_picture *original, double
     return vkp_scores_compute(made, original, scores);
 }
 
-static vkp_status evaluate(evaluation *e, const vkp_picture *original, const char *name)
+/* *seen = the picture with an old photograph's faults, by the seed and the picture's number. */
+static vkp_status degrade(const evaluation *e, const vkp_picture *original, size_t index, vkp_picture *seen)
+{
+    VKP_TRY(vkp_picture_make(original->width, original->height, seen));
+    memcpy(seen->rgba, original->rgba, (size_t)original->width * (size_t)original->height * 4);
+    return vkp_degrade_picture(seen, (uint64_t)e->seed, index);
+}
+
+/* Whatever the network sees, its colours go with the original's luma. */
+static vkp_status evaluate(evaluation *e, const vkp_picture *original, const char *name, size_t index)
 {
     vkp_eval_row *r = &e->rows[e->count];
-    vkp_picture result = {0}, gray = {0};
+    vkp_picture result = {0}, gray = {0}, seen = {0};
     *r = (vkp_eval_row){.name = name, .width = original->width, .height = original->height};
-    VKP_TRY(vkp_colorizer_predict(e->colorizer, original));
-    vkp_status status = score(e, original, e->saturation, &result, &r->model);
+    vkp_status status = e->degraded ? degrade(e, original, index, &seen) : VKP_OK;
+    if (status == VKP_OK) status = vkp_colorizer_predict(e->colorizer, e->degraded ? &seen : original);
+    if (status == VKP_OK) status = score(e, original, e->saturation, &result, &r->model);
     if (status == VKP_OK) status = score(e, original, 0, &gray, &r->none);
     if (status == VKP_OK && r->model.values[VKP_SCORE_original_colorfulness] <= 0) {
         vkp_report("%s is left out (it has no colours to compare with)", name);
         e->colorless++;
     } else if (status == VKP_OK) {
-        if (e->paged) status = vkp_eval_page_add(&e->page, &gray, &result, original);
+        if (e->paged) status = vkp_eval_page_add(&e->page, e->degraded ? &seen : &gray, &result, original);
         e->count++;
     }
     vkp_picture_free(&result);
     vkp_picture_free(&gray);
+    vkp_picture_free(&seen);
     return status;
 }
 
@@ -56,7 +70,7 @@ static vkp_status evaluate_next(evaluation *e, vkp_loader *loader, const vkp_fol
         e->failed++;
         return VKP_OK;
     }
-    const vkp_status status = evaluate(e, &item.picture, folder->names[item.index]);
+    const vkp_status status = evaluate(e, &item.picture, folder->names[item.index], item.index);
     vkp_picture_free(&item.picture);
     return status;
 }
@@ -125,6 +139,7 @@ static vkp_status print_document(const vkp_options *options, const evaluation *e
     cJSON_AddStringToObject(document, "fit", vkp_fit_name(vkp_colorizer_fit(e->colorizer)));
     cJSON_AddNumberToObject(document, "saturation", e->saturation);
     cJSON_AddBoolToObject(document, "flip_average", vkp_options_given(options, "flip-average"));
+    if (e->degraded) cJSON_AddNumberToObject(document, "degrade_seed", (double)e->seed);
     cJSON_AddNumberToObject(document, "count", (double)e->count);
     cJSON_AddNumberToObject(document, "unreadable", (double)e->failed);
     cJSON_AddNumberToObject(document, "without_color", (double)e->colorless);
@@ -160,12 +175,13 @@ static vkp_status print_result(const vkp_options *options, const evaluation *e, 
 
 static vkp_status finish_page(const vkp_options *options, const evaluation *e, const vkp_device *device)
 {
-    char title[512], settings[1024];
+    char title[512], settings[1024], degraded[64] = "";
+    if (e->degraded) snprintf(degraded, sizeof degraded, ", input degraded with seed %ld", e->seed);
     snprintf(title, sizeof title, "vkpix eval %s", vkp_options_argument(options, 0));
-    snprintf(settings, sizeof settings, "model %s, size %u, fit %s, saturation %g%s, on %s",
+    snprintf(settings, sizeof settings, "model %s, size %u, fit %s, saturation %g%s%s, on %s",
              vkp_colorizer_model(e->colorizer), vkp_colorizer_size(e->colorizer),
              vkp_fit_name(vkp_colorizer_fit(e->colorizer)), e->saturation,
-             vkp_options_given(options, "flip-average") ? ", flip average" : "", device->info.name);
+             vkp_options_given(options, "flip-average") ? ", flip average" : "", degraded, device->info.name);
     return vkp_eval_page_finish(&e->page, e->rows, title, settings);
 }
 
@@ -174,6 +190,8 @@ static vkp_status run_with(const vkp_options *options, const vkp_folder *folder,
     vkp_device *device;
     const char *page = vkp_options_value(options, "page");
     VKP_TRY(vkp_options_saturation(options, &e->saturation));
+    VKP_TRY(vkp_options_integer(options, "degrade", 0, UINT32_MAX, &e->seed));
+    e->degraded = vkp_options_given(options, "degrade");
     VKP_TRY(vkp_options_colorizer(options, &device, &e->colorizer));
     vkp_status status = VKP_OK;
     e->paged = page != NULL;
@@ -207,6 +225,9 @@ static vkp_status run(const vkp_options *options)
 
 static const vkp_option options_taken[] = {
     VKP_MODEL_OPTIONS,
+    {"degrade", "SEED",
+     "the network sees each picture with an old photograph's faults, drawn by SEED, a whole number; its "
+     "colours are compared as those of the undamaged picture"},
     {"page", "FOLDER",
      "write a page to look at, FOLDER/index.html: gray, result and truth of each picture with its figures, "
      "worst or best first by any of them"},

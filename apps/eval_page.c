@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "image/thumbnail.h"
+#include "image/crop.h"
 
 /* Above 90 JPEG keeps chroma at full size, which is what the page is about. */
 enum { LONG_SIDE = 384, QUALITY = 92 };
@@ -64,10 +64,10 @@ static vkp_status write_small(const vkp_eval_page *page, int kind, const vkp_pic
     char name[48], *path;
     vkp_picture small;
     picture_name(page->count, kind, name);
-    VKP_TRY(vkp_thumbnail(picture, LONG_SIDE, &small));
+    VKP_TRY(vkp_crop_reduce(picture, LONG_SIDE, &small));
     vkp_status status = join(page, name, &path);
     if (status == VKP_OK) {
-        status = vkp_picture_write(path, &small, QUALITY);
+        status = vkp_picture_write(path, small.rgba ? &small : picture, QUALITY);
         free(path);
     }
     vkp_picture_free(&small);

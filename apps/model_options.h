@@ -13,9 +13,10 @@
                                VKP_BUILT_IN_DEFAULT " by default"}
 #define VKP_MODEL_OPTIONS                                                                                   \
     VKP_OPTION_MODEL,                                                                                       \
-    {"size", "N", "side of the square that the network sees, a multiple of 16; else the run's, else 320"},  \
-    {"fit", "WAY", "how a picture becomes that square: wrap, stretch, black, crop or rotate; else the "     \
-                   "run's, else wrap"},                                                                     \
+    {"size", "N", "side of what the network sees, a multiple of 16, for natural of 32; else the run's, "    \
+                  "else 320"},                                                                              \
+    {"fit", "WAY", "how a picture becomes what the network sees: wrap, stretch, black, crop or rotate, "    \
+                   "or for natural aspect; else the run's, else wrap"},                                     \
     {"flip-average", NULL, "predict for the mirrored picture too and take the mean; takes twice the time"}, \
     {"saturation", "X", "factor for the colours, 0 to 10; 1 by default"}
 

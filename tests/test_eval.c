@@ -165,6 +165,28 @@ static void page(void **state)
     program_expect(program_run("", "eval shown --saturation 11 " MODEL), 2, "from 0 to 10");
 }
 
+static double mean_psnr(const char *arguments, const char *row)
+{
+    program_expect(program_run("", "eval in --json " MODEL " %s", arguments), 0, "");
+    cJSON *document = program_json();
+    const double psnr = number(cJSON_GetObjectItem(document, row), "psnr");
+    cJSON_Delete(document);
+    return psnr;
+}
+
+/* Other colours, but still compared with the clean picture: for no colour nothing changes. */
+static void degraded_input(void **state)
+{
+    (void)state;
+    const double clean = mean_psnr("", "mean"), first = mean_psnr("--degrade 3", "mean");
+    assert_true(first != clean && fabs(first - clean) < 10);
+    assert_true(mean_psnr("--degrade 3", "mean") == first && mean_psnr("--degrade 4", "mean") != first);
+    assert_true(mean_psnr("--degrade 3", "mean_no_color") == mean_psnr("", "mean_no_color"));
+    assert_true(mean_psnr("--degrade 3 --saturation 0", "mean") == mean_psnr("", "mean_no_color"));
+    program_expect(program_run("", "eval in --degrade old " MODEL), 2, "'old'");
+    program_expect(program_run("", "eval in --degrade -1 " MODEL), 2, "'-1'");
+}
+
 static void what_cannot_be_compared(void **state)
 {
     (void)state;
@@ -193,6 +215,7 @@ int main(void)
         cmocka_unit_test(figures_are_colorizes),
         cmocka_unit_test(table),
         cmocka_unit_test(page),
+        cmocka_unit_test(degraded_input),
         cmocka_unit_test(what_cannot_be_compared),
     };
     return cmocka_run_group_tests(tests, enter, scratch_leave);
