@@ -39,6 +39,7 @@ static void wrong_usage(void **state)
         {"colorize a.jpg --out b --quality 101", "from 1 to 100"},
         {"colorize a.jpg --out b --quality 99999999999999999999", "--quality"},
         {"eval", "too few arguments"},
+        {"export run", "--out"},
         {"eval a b", "argument b"},
         {"tune now", "argument now"},
         {"tune --budget never", "'never'"},
@@ -58,7 +59,7 @@ static void wrong_usage(void **state)
 static void help_and_version(void **state)
 {
     (void)state;
-    static const char *const commands[] = {"", "devices", "colorize", "eval", "tune"};
+    static const char *const commands[] = {"", "devices", "colorize", "eval", "export", "tune"};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         program_expect(program_run("", "%s --help", commands[i]), 0, "");
         assert_int_equal(strncmp(program_output(), "Usage: vkpix ", 13), 0);

@@ -211,7 +211,6 @@ static void refused_before_work(void **state)
         {"a --out file " MODEL, 1, "file"},
         {"a --out file/below " MODEL, 1, "file"},
         {"a/x.png --out file/c.png " MODEL, 1, "file"},
-        {"a/x.png --out c.png", 2, "--model"},
         {"a/x.png --out c.png --model model.safetensors --size 33", 2, "33"},
         {"a/x.png --out c.png --model model.safetensors --size 0", 2, "'0'"},
         {"a/x.png --out c.png --model model.safetensors --fit round", 2, "round"},

@@ -222,7 +222,6 @@ static void refused(void **state)
         vkp_colorizer_options options;
         vkp_status status;
     } wrong[] = {
-        {{.model = NULL}, VKP_USAGE},
         {{.model = ""}, VKP_USAGE},
         {{.model = "nothing"}, VKP_INPUT},
         {{.model = "model.safetensors", .size = 40}, VKP_USAGE},
@@ -251,7 +250,7 @@ static void check_found(const char *model, const char *path, uint32_t size)
 {
     vkp_weights w;
     assert_ok(vkp_weights_find(model, &w));
-    assert_string_equal(w.path, path);
+    assert_string_equal(w.name, path);
     assert_int_equal(w.configured ? w.config.size : 0, size);
     vkp_weights_free(&w);
 }
@@ -266,11 +265,11 @@ static void finds_weights(void **state)
     assert_ok(vkp_folder_make("run/checkpoints/last"));
     assert_ok(vkp_folder_make("run/checkpoints/best"));
     assert_int_equal(vkp_weights_find("run", &w), VKP_INPUT);
-    assert_ok(vkp_file_write("run/checkpoints/last/generator.safetensors", "x", 1));
+    small_model_write("run/checkpoints/last/generator.safetensors");
     check_found("run", "run/checkpoints/last/generator.safetensors", 0);
     assert_ok(vkp_config_save(&config, "run/config.yml"));
     check_found("run", "run/checkpoints/last/generator.safetensors", 48);
-    assert_ok(vkp_file_write("run/checkpoints/best/generator.safetensors", "x", 1));
+    small_model_write("run/checkpoints/best/generator.safetensors");
     check_found("run", "run/checkpoints/best/generator.safetensors", 48);
     check_found("run/", "run/checkpoints/best/generator.safetensors", 48);
     check_found("run/checkpoints/last", "run/checkpoints/last/generator.safetensors", 48);
@@ -283,6 +282,8 @@ static void finds_weights(void **state)
     assert_int_equal(chdir(".."), 0);
     assert_ok(vkp_file_write("run/config.yml", "size: 7\n", 8));
     assert_int_equal(vkp_weights_find("run", &w), VKP_USAGE);
+    assert_ok(vkp_file_write("run/checkpoints/best/generator.safetensors", "x", 1));
+    assert_int_equal(vkp_weights_find("run", &w), VKP_FORMAT);
 }
 
 static void scores(void **state)
@@ -292,6 +293,7 @@ static void scores(void **state)
     vkp_scores s[2];
     assert_ok(vkp_scores_compute(&a, &a, &s[0]));
     assert_true(s[0].values[VKP_SCORE_psnr] == 100 && s[0].values[VKP_SCORE_psnr_crcb] == 100);
+    assert_true(s[0].values[VKP_SCORE_emd_crcb] == 0 && s[0].values[VKP_SCORE_abs_delta_cf] == 0);
     assert_true(s[0].values[VKP_SCORE_l1] == 0 && s[0].values[VKP_SCORE_l1_crcb] == 0);
     assert_float_equal(s[0].values[VKP_SCORE_ssim], 1, 1e-9);
     assert_true(s[0].values[VKP_SCORE_colorfulness] == s[0].values[VKP_SCORE_original_colorfulness]);

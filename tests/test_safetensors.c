@@ -76,7 +76,7 @@ static void says_what_does_not_fit(void **state)
     assert_int_equal(vkp_safetensors_write("twice", twice, 2, NULL, 0), VKP_INTERNAL);
     twice[1].name = "__metadata__";
     assert_int_equal(vkp_safetensors_write("twice", twice, 2, NULL, 0), VKP_INTERNAL);
-    twice[1].dtype = VKP_SAFETENSORS_F16;
+    twice[1].dtype = VKP_SAFETENSORS_BF16;
     assert_int_equal(vkp_safetensors_write("twice", twice, 2, NULL, 0), VKP_INTERNAL);
     assert_false(vkp_file_exists("twice"));
     assert_int_equal(vkp_safetensors_write("no/folder", sample, 3, NULL, 0), VKP_IO);

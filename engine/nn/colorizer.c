@@ -165,7 +165,7 @@ static vkp_status prepare(vkp_colorizer *c, const vkp_colorizer_options *options
     VKP_TRY(vkp_generator_declare(&c->generator,
                                   c->weights.configured ? c->weights.config.network : VKP_CONFIG_UNET));
     VKP_TRY(vkp_params_allocate(&c->generator, c->device, false));
-    VKP_TRY(vkp_params_load(&c->generator, c->weights.path));
+    VKP_TRY(vkp_params_load_file(&c->generator, c->weights.file, c->weights.name));
     /* Now, where all pictures share it: what cannot work is told before any of them is read. */
     if (c->fit != VKP_FIT_ASPECT) VKP_TRY(choose_canvas(c, 1, 1));
     return vkp_joiner_create(c->device, 0, &c->joiner);
@@ -193,7 +193,7 @@ void vkp_colorizer_destroy(vkp_colorizer *c)
     free(c);
 }
 
-const char *vkp_colorizer_model(const vkp_colorizer *c) { return c->weights.path; }
+const char *vkp_colorizer_model(const vkp_colorizer *c) { return c->weights.name; }
 uint32_t vkp_colorizer_size(const vkp_colorizer *c) { return c->size; }
 vkp_fit vkp_colorizer_fit(const vkp_colorizer *c) { return c->fit; }
 
@@ -224,7 +224,7 @@ static vkp_status check_finite(const vkp_colorizer *c, const canvas *v)
             return vkp_fail(VKP_NOT_FINITE,
                             "the prediction is not finite (the weights of %s are damaged or diverged; "
                             "use another model)",
-                            c->weights.path);
+                            c->weights.name);
     return VKP_OK;
 }
 

@@ -12,7 +12,7 @@
 enum { VKP_COLORIZER_SIZE = 320, VKP_COLORIZER_MAX_SIZE = 4096 };
 
 typedef struct vkp_colorizer_options {
-    const char *model;  /* a file, run folder or name, as vkp_weights_find takes it */
+    const char *model;  /* as vkp_weights_find takes it */
     uint32_t size;      /* setting of the network's rectangle (vkp_fit_output); 0: the run's, else 320 */
     const vkp_fit *fit; /* NULL: aspect for natural, else the run's, else wrap */
     bool flip_average;  /* predict for the mirrored picture too, and take the mean */
@@ -27,7 +27,7 @@ VKP_MUST_USE vkp_status vkp_colorizer_create(vkp_device *device, const vkp_color
                                              vkp_colorizer **out);
 void vkp_colorizer_destroy(vkp_colorizer *colorizer);
 
-/* The weights' file, and what was settled on. */
+/* The weights' name (vkp_weights), and what was settled on. */
 const char *vkp_colorizer_model(const vkp_colorizer *colorizer);
 uint32_t vkp_colorizer_size(const vkp_colorizer *colorizer);
 vkp_fit vkp_colorizer_fit(const vkp_colorizer *colorizer);

@@ -175,15 +175,21 @@ static vkp_status read_values(vkp_params *p, const vkp_safetensors *file, float 
     return VKP_OK;
 }
 
+vkp_status vkp_params_load_file(vkp_params *p, const vkp_safetensors *file, const char *name)
+{
+    float *values = calloc(p->total, sizeof *values);
+    vkp_status status = values ? check_names(p, file, name) : no_memory();
+    if (status == VKP_OK) status = read_values(p, file, values);
+    if (status == VKP_OK) status = vkp_buffer_write(p->device, &p->values, 0, values, p->total * 4);
+    free(values);
+    return status;
+}
+
 vkp_status vkp_params_load(vkp_params *p, const char *path)
 {
     vkp_safetensors *file;
     VKP_TRY(vkp_safetensors_read(path, &file));
-    float *values = calloc(p->total, sizeof *values);
-    vkp_status status = values ? check_names(p, file, path) : no_memory();
-    if (status == VKP_OK) status = read_values(p, file, values);
-    if (status == VKP_OK) status = vkp_buffer_write(p->device, &p->values, 0, values, p->total * 4);
-    free(values);
+    const vkp_status status = vkp_params_load_file(p, file, path);
     vkp_safetensors_free(file);
     return status;
 }

@@ -51,6 +51,9 @@ VKP_MUST_USE vkp_status vkp_params_initialize(vkp_params *params, uint64_t seed,
  * written as I64 and read when there. Extra tensors in the file are an error: it is another network's.
  * VKP_FORMAT names the tensor that is missing, has another shape, or is not expected. */
 VKP_MUST_USE vkp_status vkp_params_load(vkp_params *params, const char *path);
+/* The same of a file that is open already; `name` is for messages. */
+VKP_MUST_USE vkp_status vkp_params_load_file(vkp_params *params, const vkp_safetensors *file,
+                                             const char *name);
 VKP_MUST_USE vkp_status vkp_params_save(const vkp_params *params, const char *path);
 
 /* The optimizer's state, and the gradients that wait for its next step, of several networks in one file:

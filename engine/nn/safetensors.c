@@ -24,7 +24,7 @@ enum { PREFIX = 8, CHECKSUM_TEXT = 17, SHAPE_TEXT = 200 };
 
 struct vkp_safetensors {
     char *path;
-    void *content;         /* the file's bytes; tensors point into them */
+    void *content;         /* the file's bytes where they are its own, else NULL */
     cJSON *header;         /* owns the names and the metadata */
     const cJSON *metadata; /* NULL when the file has none */
     const uint8_t *data;
@@ -203,13 +203,13 @@ static vkp_status check_sum(const vkp_safetensors *file)
                     file->path);
 }
 
-static vkp_status parse_header(vkp_safetensors *file, size_t bytes)
+static vkp_status parse_header(vkp_safetensors *file, const void *content, size_t bytes)
 {
     uint64_t length;
     if (bytes < PREFIX) return damaged(file->path, "shorter than 8 bytes");
-    memcpy(&length, file->content, PREFIX);
+    memcpy(&length, content, PREFIX);
     if (length > bytes - PREFIX) return damaged(file->path, "its header is longer than the file");
-    const char *text = (const char *)file->content + PREFIX;
+    const char *text = (const char *)content + PREFIX;
     file->data = (const uint8_t *)text + length;
     file->data_bytes = bytes - PREFIX - (size_t)length;
     if (length == 0 || text[0] != '{') return damaged(file->path, "its header is not JSON");
@@ -221,27 +221,47 @@ static vkp_status parse_header(vkp_safetensors *file, size_t bytes)
     return VKP_OK;
 }
 
-static vkp_status read_file(vkp_safetensors *file, const char *path)
+static vkp_status parse(vkp_safetensors *file, const void *content, size_t bytes)
 {
-    size_t bytes;
-    file->path = strdup(path);
-    if (!file->path) return out_of_memory(path);
-    VKP_TRY(vkp_file_read(path, VKP_SAFETENSORS_MAX_BYTES, &file->content, &bytes));
-    VKP_TRY(parse_header(file, bytes));
+    VKP_TRY(parse_header(file, content, bytes));
     VKP_TRY(read_tensors(file));
     VKP_TRY(check_together(file));
     return check_sum(file);
 }
 
+/* A file of that name without content. */
+static vkp_status make(const char *name, vkp_safetensors **file)
+{
+    *file = calloc(1, sizeof **file);
+    if (!*file) return out_of_memory(name);
+    (*file)->path = strdup(name);
+    if ((*file)->path) return VKP_OK;
+    free(*file);
+    *file = NULL;
+    return out_of_memory(name);
+}
+
+static vkp_status keep_if(vkp_status status, vkp_safetensors **file)
+{
+    if (status == VKP_OK) return VKP_OK;
+    vkp_safetensors_free(*file);
+    *file = NULL;
+    return status;
+}
+
 vkp_status vkp_safetensors_read(const char *path, vkp_safetensors **file)
 {
-    *file = NULL;
-    vkp_safetensors *made = calloc(1, sizeof *made);
-    if (!made) return out_of_memory(path);
-    vkp_status status = read_file(made, path);
-    if (status == VKP_OK) *file = made;
-    else vkp_safetensors_free(made);
-    return status;
+    size_t bytes;
+    VKP_TRY(make(path, file));
+    vkp_status status = vkp_file_read(path, VKP_SAFETENSORS_MAX_BYTES, &(*file)->content, &bytes);
+    if (status == VKP_OK) status = parse(*file, (*file)->content, bytes);
+    return keep_if(status, file);
+}
+
+vkp_status vkp_safetensors_open(const void *bytes, size_t size, const char *name, vkp_safetensors **file)
+{
+    VKP_TRY(make(name, file));
+    return keep_if(parse(*file, bytes, size), file);
 }
 
 void vkp_safetensors_free(vkp_safetensors *file)
@@ -308,18 +328,17 @@ static vkp_status wrong_dtype(const vkp_safetensors *file, const vkp_safetensor 
                     dtypes[tensor->dtype].name, wanted);
 }
 
-/* IEEE 754 binary16 to binary32, exact for every value; NaN payloads are kept. */
+/* IEEE 754 binary16 to binary32, exact for every value; NaN payloads are kept. Read as binary32, the bits
+ * mean the value divided by 2^112, also for subnormals. */
 static float widen(uint16_t half)
 {
-    const uint32_t sign = (uint32_t)(half & 0x8000) << 16;
-    const uint32_t exponent = half >> 10 & 31, mantissa = half & 1023;
-    if (exponent == 0) {
-        const float magnitude = (float)mantissa * 0x1p-24f; /* zero and the subnormals */
-        return sign ? -magnitude : magnitude;
-    }
-    const uint32_t wide = exponent == 31 ? 255 : exponent + 112;
-    const uint32_t bits = sign | wide << 23 | mantissa << 13;
+    uint32_t bits = (uint32_t)(half & 0x7fff) << 13;
     float value;
+    memcpy(&value, &bits, sizeof value);
+    value *= 0x1p112f;
+    memcpy(&bits, &value, sizeof bits);
+    bits |= (half & 0x7c00) == 0x7c00 ? 0x7f800000u : 0;
+    bits |= (uint32_t)(half & 0x8000) << 16;
     memcpy(&value, &bits, sizeof value);
     return value;
 }
@@ -359,11 +378,23 @@ static size_t bytes_of(const vkp_safetensor *tensor)
     return bytes;
 }
 
+/* Where in the data tensors of a dtype go: larger elements first, so that all are aligned. */
+enum { WRITE_PLACES = 3 };
+
+static int write_place(vkp_safetensors_dtype dtype)
+{
+    static const vkp_safetensors_dtype order[WRITE_PLACES] = {VKP_SAFETENSORS_I64, VKP_SAFETENSORS_F32,
+                                                              VKP_SAFETENSORS_F16};
+    int place = 0;
+    while (place < WRITE_PLACES && order[place] != dtype) place++;
+    return place;
+}
+
 /* What a caller may get wrong; sizes cannot overflow, since the data is in memory. */
 static vkp_status check_given(const char *path, const vkp_safetensor *tensors, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        bool known = tensors[i].dtype == VKP_SAFETENSORS_F32 || tensors[i].dtype == VKP_SAFETENSORS_I64;
+        const bool known = write_place(tensors[i].dtype) < WRITE_PLACES;
         if (!known || tensors[i].rank > VKP_SAFETENSORS_MAX_RANK || !strcmp(tensors[i].name, metadata_name)) {
             return vkp_fail(VKP_INTERNAL, "cannot write %s (tensor %s: dtype, rank or name; report it)", path,
                             tensors[i].name);
@@ -377,14 +408,14 @@ static vkp_status check_given(const char *path, const vkp_safetensor *tensors, s
     return vkp_fail(VKP_INTERNAL, "cannot write %s (tensor %s is given twice; report it)", path, twice);
 }
 
-/* Puts the tensors in the order of the data, I64 before F32, and tells where each begins, by its index among
+/* Puts the tensors in the order of the data, and tells where each begins, by its index among
  * `tensors`. */
 static void lay_out(const vkp_safetensor *tensors, size_t count, const vkp_safetensor **order, size_t *begins)
 {
     size_t placed = 0, at = 0;
-    for (int f32 = 0; f32 < 2; f32++) {
+    for (int place = 0; place < WRITE_PLACES; place++) {
         for (size_t i = 0; i < count; i++) {
-            if ((tensors[i].dtype == VKP_SAFETENSORS_F32) != f32) continue;
+            if (write_place(tensors[i].dtype) != place) continue;
             order[placed++] = &tensors[i];
             begins[i] = at;
             at += bytes_of(&tensors[i]);

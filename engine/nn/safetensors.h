@@ -60,6 +60,9 @@ typedef struct vkp_safetensors vkp_safetensors;
 /* Reads and validates a whole file. VKP_FORMAT: not safetensors, truncated, damaged, or a checksum that does
  * not fit; VKP_INPUT: too large; VKP_IO; VKP_MEMORY. *file is NULL on failure; else the caller frees it. */
 VKP_MUST_USE vkp_status vkp_safetensors_read(const char *path, vkp_safetensors **file);
+/* The same from a file's bytes in memory, which must stay as long as *file; `name` is for messages. */
+VKP_MUST_USE vkp_status vkp_safetensors_open(const void *bytes, size_t size, const char *name,
+                                             vkp_safetensors **file);
 void vkp_safetensors_free(vkp_safetensors *file); /* NULL is allowed */
 
 /* All tensors, in the header's order. */
@@ -78,10 +81,11 @@ VKP_MUST_USE vkp_status vkp_safetensors_copy_f32(const vkp_safetensors *file, co
 VKP_MUST_USE vkp_status vkp_safetensors_copy_i64(const vkp_safetensors *file, const char *name, size_t rank,
                                                  const size_t *shape, int64_t *values);
 
-/* Writes F32 and I64 tensors and metadata to `path`, atomically (base/file.h). The header lists the tensors
- * in the given order; in the data I64 go first, so that every tensor is aligned to its element, as readers
- * that map the file need. "xxh3_64" is added to the metadata. VKP_INTERNAL: another dtype, rank above the
- * maximum, a name given twice or reserved; VKP_IO, VKP_INPUT, VKP_MEMORY as vkp_file_write. */
+/* Writes I64, F32 and F16 tensors and metadata to `path`, atomically (base/file.h). The header lists the
+ * tensors in the given order; in the data I64 go first and F16 last, so that every tensor is aligned to its
+ * element, as readers that map the file need. "xxh3_64" is added to the metadata. VKP_INTERNAL: another
+ * dtype, rank above the maximum, a name given twice or reserved; VKP_IO, VKP_INPUT, VKP_MEMORY as
+ * vkp_file_write. */
 VKP_MUST_USE vkp_status vkp_safetensors_write(const char *path, const vkp_safetensor *tensors, size_t count,
                                               const vkp_safetensors_pair *pairs, size_t pair_count);
 

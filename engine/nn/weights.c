@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "nn/built_in.h"
+#include "nn/model_file.h"
 
 static const char generator_file[] = "generator.safetensors";
 
@@ -19,12 +21,12 @@ static vkp_status join(const char *folder, const char *a, const char *b, char **
 /* Takes folder/below/generator.safetensors if there is such a file; *found says so. */
 static vkp_status try_folder(const char *folder, const char *below, vkp_weights *w, bool *found)
 {
-    VKP_TRY(below ? join(folder, below, generator_file, &w->path)
-                  : join(folder, generator_file, NULL, &w->path));
-    *found = vkp_file_exists(w->path);
+    VKP_TRY(below ? join(folder, below, generator_file, &w->name)
+                  : join(folder, generator_file, NULL, &w->name));
+    *found = vkp_file_exists(w->name);
     if (*found) return VKP_OK;
-    free(w->path);
-    w->path = NULL;
+    free(w->name);
+    w->name = NULL;
     return VKP_OK;
 }
 
@@ -45,9 +47,9 @@ static vkp_status load_config(const char *run, vkp_weights *w)
 /* Loads the settings of the run around RUN/checkpoints/NAME/FILE; files elsewhere have no run. */
 static vkp_status load_config_around(vkp_weights *w)
 {
-    char *run = malloc(strlen(w->path) + 1);
+    char *run = malloc(strlen(w->name) + 1);
     if (!run) return vkp_fail(VKP_MEMORY, "no memory for a path (host memory ran out; close other programs)");
-    strcpy(run, w->path);
+    strcpy(run, w->name);
     char *last[3];
     for (int i = 0; i < 3; i++) {
         last[i] = strrchr(run, '/');
@@ -75,21 +77,44 @@ static vkp_status find_in_folder(const char *folder, vkp_weights *w)
                     folder, generator_file);
 }
 
+/* Settings in the file itself are those of these weights; config.yml may have changed since. */
+static vkp_status read_file(vkp_weights *w)
+{
+    VKP_TRY(vkp_safetensors_read(w->name, &w->file));
+    VKP_TRY(vkp_model_file_config(w->file, w->name, &w->config, &w->configured));
+    return w->configured ? VKP_OK : load_config_around(w);
+}
+
+static vkp_status open_built_in(const vkp_built_in *built_in, vkp_weights *w)
+{
+    static const char mark[] = " (built in)";
+    w->name = malloc(strlen(built_in->name) + sizeof mark);
+    if (!w->name) return vkp_fail(VKP_MEMORY, "no memory for a name (host memory ran out; close programs)");
+    sprintf(w->name, "%s%s", built_in->name, mark);
+    VKP_TRY(vkp_safetensors_open(built_in->bytes, (size_t)(built_in->end - built_in->bytes), w->name,
+                                 &w->file));
+    return vkp_model_file_config(w->file, w->name, &w->config, &w->configured);
+}
+
 static vkp_status find(const char *model, vkp_weights *w)
 {
+    const vkp_built_in *built_in = vkp_built_in_find(model ? model : VKP_BUILT_IN_DEFAULT);
+    if (built_in) return open_built_in(built_in, w);
     if (!model || !*model)
-        return vkp_fail(VKP_USAGE, "no model (none is built in yet; give --model FILE or --model RUN)");
+        return vkp_fail(VKP_USAGE, "no model (%s; give --model FILE, RUN or NAME, built in are: %s)",
+                        model ? "its name is empty" : "there is no " VKP_BUILT_IN_DEFAULT " in this vkpix",
+                        VKP_BUILT_IN_NAMES);
     if (vkp_folder_exists(model)) {
         VKP_TRY(find_in_folder(model, w));
     } else if (vkp_file_exists(model)) {
-        VKP_TRY(vkp_path_join("", model, &w->path));
+        VKP_TRY(vkp_path_join("", model, &w->name));
     } else {
         return vkp_fail(VKP_INPUT,
-                        "no model %s (no such file or run folder, and no model is built in yet; give a %s "
-                        "or a run folder)",
-                        model, generator_file);
+                        "no model %s (no such file or run folder, and not built in; give a %s, a run folder "
+                        "or a name, built in are: %s)",
+                        model, generator_file, VKP_BUILT_IN_NAMES);
     }
-    return load_config_around(w);
+    return read_file(w);
 }
 
 vkp_status vkp_weights_find(const char *model, vkp_weights *w)
@@ -102,6 +127,7 @@ vkp_status vkp_weights_find(const char *model, vkp_weights *w)
 
 void vkp_weights_free(vkp_weights *w)
 {
-    free(w->path);
+    vkp_safetensors_free(w->file);
+    free(w->name);
     *w = (vkp_weights){0};
 }

@@ -1,0 +1,126 @@
+#include "nn/model_file.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/version.h"
+
+static const char config_key[] = "vkpix.config", version_key[] = "vkpix.version";
+
+enum { LINE_TEXT = 256 };
+
+static vkp_status no_memory(void)
+{
+    return vkp_fail(VKP_MEMORY, "no memory for a model's file (host memory ran out; close other programs)");
+}
+
+vkp_status vkp_model_file_config(const vkp_safetensors *file, const char *name, vkp_config *config,
+                                 bool *configured)
+{
+    const char *text = vkp_safetensors_metadata(file, config_key);
+    vkp_config read;
+    *configured = false;
+    if (!text) return VKP_OK;
+    VKP_TRY(vkp_config_preset(&read, NULL));
+    for (size_t length; *text; text += length + (text[length] == '\n')) {
+        char line[LINE_TEXT];
+        length = strcspn(text, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)(length < sizeof line ? length : sizeof line), text);
+        if (length >= sizeof line || vkp_config_set(&read, line) != VKP_OK) {
+            const char *version = vkp_safetensors_metadata(file, version_key);
+            return vkp_fail(VKP_FORMAT,
+                            "cannot use %s (its settings have '%.80s', which this vkpix does not know; use "
+                            "the one that wrote it, %.40s, or a newer one)",
+                            name, line, version ? version : "unknown");
+        }
+    }
+    *config = read;
+    *configured = true;
+    return VKP_OK;
+}
+
+/* malloc'd; NULL when memory ran out. */
+static char *config_text(const vkp_config *config)
+{
+    char *text = calloc(vkp_config_key_count() + 1, LINE_TEXT), value[LINE_TEXT / 2];
+    size_t at = 0;
+    for (size_t i = 0; text && i < vkp_config_key_count(); i++)
+        at += (size_t)snprintf(text + at, LINE_TEXT, "%s=%s\n", vkp_config_key_name(i),
+                               vkp_config_key_value(config, i, value, sizeof value));
+    return text;
+}
+
+/* A value of less than 65520 as IEEE 754 binary16. It is rounded by the addition of a number so large that a
+ * double's last bit is worth there what the last one is worth in binary16. */
+static uint16_t narrow(float value)
+{
+    int exponent;
+    frexpf(value, &exponent); /* |value| in [2^(exponent - 1), 2^exponent) */
+    const int unit = exponent - 11 < -24 ? -24 : exponent - 11;
+    const double round = ldexp(1.5, unit + 52), rounded = ((double)fabsf(value) + round) - round;
+    const uint16_t sign = signbit(value) ? 0x8000 : 0;
+    if (rounded < 0x1p-14) return (uint16_t)(sign | (uint16_t)(rounded * 0x1p24));
+    frexp(rounded, &exponent);
+    const uint16_t mantissa = (uint16_t)(ldexp(rounded, 11 - exponent) - 1024);
+    return (uint16_t)(sign | (exponent + 14) << 10 | mantissa);
+}
+
+/* Makes *tensor, F32, one of F16, whose values *halves holds; the caller frees them. */
+static vkp_status halve(vkp_safetensor *tensor, const char *name, uint16_t **halves)
+{
+    const size_t count = tensor->bytes / sizeof(float);
+    *halves = malloc(count * sizeof **halves + 1);
+    if (!*halves) return no_memory();
+    for (size_t i = 0; i < count; i++) {
+        float value;
+        memcpy(&value, (const char *)tensor->data + i * sizeof value, sizeof value);
+        if (!(fabsf(value) < 65520))
+            return vkp_fail(VKP_INPUT,
+                            "cannot write %s in 16 bits (tensor %s has a value of %g, and 65504 is the "
+                            "largest; leave --half out)",
+                            name, tensor->name, (double)value);
+        (*halves)[i] = narrow(value);
+    }
+    tensor->dtype = VKP_SAFETENSORS_F16;
+    tensor->data = *halves;
+    tensor->bytes = count * sizeof **halves;
+    return VKP_OK;
+}
+
+static vkp_status write_tensors(const char *path, const vkp_safetensor *list, size_t count,
+                                const vkp_config *config)
+{
+    char *text = config ? config_text(config) : NULL;
+    if (config && !text) return no_memory();
+    const vkp_safetensors_pair pairs[] = {
+        {"format", "pt"}, {version_key, vkp_version()}, {config_key, text}};
+    const vkp_status status = vkp_safetensors_write(path, list, count, pairs, config ? 3 : 2);
+    free(text);
+    return status;
+}
+
+vkp_status vkp_model_file_write(const char *path, const vkp_safetensors *file, const char *name,
+                                const vkp_config *config, bool half)
+{
+    size_t count;
+    const vkp_safetensor *given = vkp_safetensors_list(file, &count);
+    vkp_safetensor *list = calloc(count + 1, sizeof *list);
+    uint16_t **halves = calloc(count + 1, sizeof *halves);
+    vkp_status status = list && halves ? VKP_OK : no_memory();
+    for (size_t i = 0; i < count && status == VKP_OK; i++) {
+        list[i] = given[i];
+        const vkp_safetensors_dtype dtype = list[i].dtype;
+        if (dtype != VKP_SAFETENSORS_F32 && dtype != VKP_SAFETENSORS_F16 && dtype != VKP_SAFETENSORS_I64)
+            status = vkp_fail(VKP_FORMAT,
+                              "cannot write %s (tensor %s is neither F32, F16 nor I64; save it as F32)", name,
+                              list[i].name);
+        else if (half && dtype == VKP_SAFETENSORS_F32) status = halve(&list[i], name, &halves[i]);
+    }
+    if (status == VKP_OK) status = write_tensors(path, list, count, config);
+    for (size_t i = 0; halves && i < count; i++) free(halves[i]);
+    free(halves);
+    free(list);
+    return status;
+}
