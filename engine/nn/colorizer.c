@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "image/device_picture.h"
+#include "image/joiner.h"
 #include "nn/step_parts.h"
 #include "nn/weights.h"
 
