@@ -336,23 +336,24 @@ static void colours_end_at_edges_without_halos(void **state)
     static const double left[3] = {0.3, 0.15, -0.1}, right[3] = {0.7, -0.1, 0.05};
     trial t;
     begin_trial(&t);
+    double bled[2] = {0};
     for (int edge = 240; edge < 256; edge += 5) {
         paint_edge(&t, edge, left, right);
         color(&t, 0, 1);
         float *bilinear = bilinear_chroma(&t);
-        double bled[2] = {0};
         for (int x = edge - 60; x < edge + 60; x++) {
             double error[2];
             chroma_errors(&t, bilinear, H / 2 * W + x, error);
-            /* A tenth of the step at most, on either side, but for the pixels that the luma's mean mixes. */
+            /* A step of 0.29: but for the pixels that the luma's mean mixes, a twelfth of it at most. */
             const bool near = x >= edge - 3 && x < edge + 3;
-            if (!near && sqrt(error[0]) > 0.029) fail_msg("%g off, %d from the edge", sqrt(error[0]), x - edge);
+            if (!near && sqrt(error[0]) > 0.024) fail_msg("%g off, %d from the edge", sqrt(error[0]), x - edge);
             bled[0] += sqrt(error[0]);
             bled[1] += sqrt(error[1]);
         }
         free(bilinear);
-        if (bled[0] > bled[1] / 3) fail_msg("edge at %d: %g, bilinear %g", edge, bled[0], bled[1]);
     }
+    print_message("error along the edges: %.2f, bilinear %.2f\n", bled[0], bled[1]);
+    assert_true(bled[0] < bled[1] / 3);
     end_trial(&t);
 }
 

@@ -6,6 +6,7 @@
 
 #include "image/device_picture.h"
 #include "image/joiner.h"
+#include "image/result_check.h"
 #include "nn/step_parts.h"
 #include "nn/weights.h"
 
@@ -164,24 +165,13 @@ static void average_with_mirrored(vkp_colorizer *c)
         for (uint32_t x = 0; x < c->w; x++) own[x] = 0.5f * (own[x] + mirrored[c->w - 1 - x]);
 }
 
-static vkp_status check_finite(const vkp_colorizer *c)
-{
-    for (size_t i = 0; i < (size_t)2 * c->h * c->w; i++)
-        if (!isfinite(c->chroma[i]))
-            return vkp_fail(VKP_NOT_FINITE,
-                            "the prediction is not finite (the weights of %s are damaged or diverged; "
-                            "use another model)",
-                            c->weights.path);
-    return VKP_OK;
-}
-
 vkp_status vkp_colorizer_predict(vkp_colorizer *c, const vkp_picture *picture)
 {
     for (uint32_t slot = 0; slot < c->batch; slot++) VKP_TRY(stage(c, slot, picture, slot == 1));
     VKP_TRY(vkp_program_run(c->program, SECTION_COLORIZE, 1));
     VKP_TRY(vkp_read_dense(c->program, &c->crcb, c->chroma));
     if (c->batch == 2) average_with_mirrored(c);
-    return check_finite(c);
+    return vkp_chroma_check(c->chroma, (size_t)c->h * c->w, c->weights.path);
 }
 
 vkp_status vkp_colorizer_join(vkp_colorizer *c, const vkp_picture *picture, float saturation,
@@ -190,7 +180,9 @@ vkp_status vkp_colorizer_join(vkp_colorizer *c, const vkp_picture *picture, floa
     *colored = (vkp_picture){0};
     vkp_fit_plan plan;
     VKP_TRY(vkp_unfit_make(c->fit, (int)c->size, picture->width, picture->height, false, &plan));
-    const vkp_status status = vkp_joiner_run(c->joiner, picture, c->chroma, &plan, saturation, colored);
+    vkp_status status = vkp_joiner_run(c->joiner, picture, c->chroma, &plan, saturation, colored);
+    if (status == VKP_OK) status = vkp_result_check(picture, colored);
+    if (status != VKP_OK) vkp_picture_free(colored);
     vkp_fit_free(&plan);
     return status;
 }
