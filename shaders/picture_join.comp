@@ -57,7 +57,19 @@ Row read_row(uint x, uint y, vec3 across)
                across.x * middle + across.y * (vec4(a.yzw, b.x) + vec4(a.w, b.xyz)) + across.z * (a + b));
 }
 
-vec4 across(uint row, Tap c) { return c.w0 * lines[row + c.i0] + c.w1 * lines[row + c.i1]; }
+vec4 across(uint row, Tap c)
+{
+    const uint place = p.lt.offset / 4 + row;
+    return c.w0 * lines[place + c.i0] + c.w1 * lines[place + c.i1];
+}
+
+void read_lines(Tap row, Tap col[4], out vec4 top[4], out vec4 bottom[4])
+{
+    [[unroll]] for (uint c = 0; c < 4; c++) {
+        top[c] = across(row.i0, col[c]);
+        bottom[c] = across(row.i1, col[c]);
+    }
+}
 
 // How much of its offsets from gray a luma has room for, so that R, G and B stay within 0..1.
 float room(float luma, vec3 offset)
@@ -81,24 +93,28 @@ void main()
     const Head tile = head();
     const uint x = gl_GlobalInvocationID.x * 4, first = gl_GlobalInvocationID.y * 4;
     if (x >= tile.width || first >= tile.height) return;
-    const uint rows = p.tt.offset + 9, cols = rows + 3 * p.tile, start = p.lt.offset / 4;
+    const uint rows = p.tt.offset + 9, cols = rows + 3 * p.tile;
     Tap col[4];
     [[unroll]] for (uint i = 0; i < 4; i++) col[i] = tap(cols + 3 * min(x + i, tile.width - 1));
     Row near[5];
     [[unroll]] for (uint i = 1; i < 5; i++) near[i] = read_row(x, first + i - 1, tile.across);
+    Tap row = tap(rows + 3 * first);
+    vec4 top[4], bottom[4]; // the lines at the row's taps
+    read_lines(row, col, top, bottom);
     [[unroll]] for (uint i = 0; i < 4; i++) {
-        const uint y = min(first + i, tile.height - 1);
         [[unroll]] for (uint k = 0; k < 4; k++) near[k] = near[k + 1];
         near[4] = read_row(x, first + i + 4, tile.across);
         const vec4 mean = tile.down.x * near[2].mean + tile.down.y * (near[1].mean + near[3].mean) +
                           tile.down.z * (near[0].mean + near[4].mean);
-        const Tap row = tap(rows + 3 * y);
-        const uint top = start + row.i0, bottom = start + row.i1;
+        const Tap next = tap(rows + 3 * min(first + i, tile.height - 1));
+        // Pictures are mostly many times larger than what was predicted: next rows share their taps.
+        if (next.i0 != row.i0 || next.i1 != row.i1) read_lines(next, col, top, bottom);
+        row = next;
         uvec4 quad;
         [[unroll]] for (uint c = 0; c < 4; c++) {
-            const vec4 line = tile.scale * (row.w0 * across(top, col[c]) + row.w1 * across(bottom, col[c]));
+            const vec4 line = tile.scale * (row.w0 * top[c] + row.w1 * bottom[c]);
             quad[c] = join(near[2].own[c], near[2].luma[c], line.xy + mean[c] * line.zw);
         }
-        if (first + i < tile.height) joined[(p.jt.offset + y * p.tile + x) / 4] = quad;
+        if (first + i < tile.height) joined[(p.jt.offset + (first + i) * p.tile + x) / 4] = quad;
     }
 }
