@@ -1,43 +1,91 @@
 #version 450
-// A tile of a picture, packed RGBA8, in place: its luma stays, its chroma becomes that of the two planes,
-// bilinear by the tables. An invocation makes 4 columns of 4 rows, so that the columns' part of the tables is
-// read once for four rows.
+// A tile of a picture, packed RGBA8: its luma stays, its chroma becomes what the chroma lines (engine/image/
+// chroma_lines.h), bilinear by the tables, give for the luma's mean over a few pixels. Chroma that the luma
+// leaves no room for fades towards gray, so that neither hue nor luma changes. An invocation makes 4 columns
+// of 4 rows, so that the columns' part of the tables is read once for four rows.
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "tensor.glsl"
 #include "taps.glsl"
 layout(local_size_x = 8, local_size_y = 8) in;
-layout(std430, binding = 0) buffer Pixels { uvec4 pixels[]; };
-layout(std430, binding = 1) readonly buffer Chroma { float chroma[]; }; // Cr, then Cb
+layout(std430, binding = 0) writeonly buffer Joined { uvec4 joined[]; };
+layout(std430, binding = 1) readonly buffer Lines { vec4 lines[]; }; // Cr0, Cb0, Cr1, Cb1
+layout(std430, binding = 3) readonly buffer Pixels { uvec4 pixels[]; }; // with HALO more on all four sides
 layout(push_constant) uniform Push {
-    Tensor pt, ct, tt;
+    Tensor jt, lt, tt, pt;
     uint tile; // the tile's side, and the number of taps that either table has room for
 } p;
 
-// What the tables start with. The scale is half the saturation: the planes' range is twice BT.601's.
+const uint HALO = 2; // as in engine/image/joiner.c
+
+// What the tables start with. The scale is half the saturation: the planes' range is twice BT.601's. The
+// weights are of the mean along an axis: the middle pixel's, its neighbours', the next ones'.
 struct Head {
     uint width, height; // what there is of the tile
-    uint plane;         // floats from Cr to Cb
     float scale;
+    vec3 across, down;
 };
+
+vec3 read_weights(uint place)
+{
+    return uintBitsToFloat(uvec3(table[place], table[place + 1], table[place + 2]));
+}
 
 Head head()
 {
     const uint t = p.tt.offset;
-    return Head(table[t], table[t + 1], table[t + 2], uintBitsToFloat(table[t + 3]));
+    return Head(table[t], table[t + 1], uintBitsToFloat(table[t + 2]), read_weights(t + 3), read_weights(t + 6));
 }
 
-// Cr and Cb of a row at a column's taps.
-vec2 across(uint row, uint plane, Tap c)
+float luma(uint pixel) { return dot(unpackUnorm4x8(pixel).rgb, vec3(0.299, 0.587, 0.114)); }
+
+// Four pixels of a row, their luma, and its mean along the row.
+struct Row {
+    uvec4 own;
+    vec4 luma, mean;
+};
+
+// Row y counts from the halo's first; x, a multiple of 4, from the tile's.
+Row read_row(uint x, uint y, vec3 across)
 {
-    const uint i0 = row + c.i0, i1 = row + c.i1;
-    return c.w0 * vec2(chroma[i0], chroma[i0 + plane]) + c.w1 * vec2(chroma[i1], chroma[i1 + plane]);
+    const uint place = (p.pt.offset + y * (p.tile + 2 * HALO) + x) / 4;
+    const uvec4 left = pixels[place], right = pixels[place + 1];
+    const vec4 a = vec4(luma(left.x), luma(left.y), luma(left.z), luma(left.w));
+    const vec4 b = vec4(luma(right.x), luma(right.y), luma(right.z), luma(right.w));
+    const vec4 middle = vec4(a.zw, b.xy);
+    return Row(uvec4(left.zw, right.xy), middle,
+               across.x * middle + across.y * (vec4(a.yzw, b.x) + vec4(a.w, b.xyz)) + across.z * (a + b));
+}
+
+vec4 across(uint row, Tap c)
+{
+    const uint place = p.lt.offset / 4 + row;
+    return c.w0 * lines[place + c.i0] + c.w1 * lines[place + c.i1];
+}
+
+void read_lines(Tap row, Tap col[4], out vec4 top[4], out vec4 bottom[4])
+{
+    [[unroll]] for (uint c = 0; c < 4; c++) {
+        top[c] = across(row.i0, col[c]);
+        bottom[c] = across(row.i1, col[c]);
+    }
+}
+
+// How much of its offsets from gray a luma has room for, so that R, G and B stay within 0..1.
+float room(float luma, vec3 offset)
+{
+    const vec3 safe = mix(offset, vec3(1e-6), lessThan(abs(offset), vec3(1e-6)));
+    const vec3 most = max((1.0 - luma) / safe, -luma / safe);
+    return min(min(most.r, most.g), min(most.b, 1.0));
 }
 
 // BT.601, full range; Cr and Cb between -1/2 and 1/2.
-vec3 join(vec3 original, vec2 crcb)
+uint join(uint original, float luma, vec2 crcb)
 {
-    const float luma = dot(original, vec3(0.299, 0.587, 0.114));
-    return vec3(luma + 1.402 * crcb.x, luma - 0.714136 * crcb.x - 0.344136 * crcb.y, luma + 1.772 * crcb.y);
+    const vec3 offset = vec3(1.402 * crcb.x, -0.714136 * crcb.x - 0.344136 * crcb.y, 1.772 * crcb.y);
+    const vec3 rgb = luma + room(luma, offset) * offset;
+    const uvec3 bits = uvec3(clamp(rgb, 0.0, 1.0) * 255.0 + 0.5);
+    return bits.r | bits.g << 8 | bits.b << 16 | (original & 0xff000000u);
 }
 
 void main()
@@ -45,23 +93,28 @@ void main()
     const Head tile = head();
     const uint x = gl_GlobalInvocationID.x * 4, first = gl_GlobalInvocationID.y * 4;
     if (x >= tile.width || first >= tile.height) return;
-    const uint rows = p.tt.offset + 4, cols = rows + 3 * p.tile, pitch = p.tile, chroma_start = p.ct.offset;
+    const uint rows = p.tt.offset + 9, cols = rows + 3 * p.tile;
     Tap col[4];
-    for (uint i = 0; i < 4; i++) col[i] = tap(cols + 3 * min(x + i, tile.width - 1));
-    const uint end = min(first + 4, tile.height);
-    for (uint y = first; y < end; y++) {
-        const Tap row = tap(rows + 3 * y);
-        const uint top = chroma_start + row.i0, bottom = chroma_start + row.i1;
-        const vec2 weights = tile.scale * vec2(row.w0, row.w1);
-        const uint place = (p.pt.offset + y * pitch + x) / 4;
-        uvec4 quad = pixels[place];
-        for (uint i = 0; i < 4; i++) {
-            const vec2 crcb = weights.x * across(top, tile.plane, col[i]) +
-                              weights.y * across(bottom, tile.plane, col[i]);
-            const vec3 rgb = clamp(join(unpackUnorm4x8(quad[i]).rgb, crcb), 0.0, 1.0);
-            const uvec3 bits = uvec3(rgb * 255.0 + 0.5);
-            quad[i] = bits.r | bits.g << 8 | bits.b << 16 | (quad[i] & 0xff000000u);
+    [[unroll]] for (uint i = 0; i < 4; i++) col[i] = tap(cols + 3 * min(x + i, tile.width - 1));
+    Row near[5];
+    [[unroll]] for (uint i = 1; i < 5; i++) near[i] = read_row(x, first + i - 1, tile.across);
+    Tap row = tap(rows + 3 * first);
+    vec4 top[4], bottom[4]; // the lines at the row's taps
+    read_lines(row, col, top, bottom);
+    [[unroll]] for (uint i = 0; i < 4; i++) {
+        [[unroll]] for (uint k = 0; k < 4; k++) near[k] = near[k + 1];
+        near[4] = read_row(x, first + i + 4, tile.across);
+        const vec4 mean = tile.down.x * near[2].mean + tile.down.y * (near[1].mean + near[3].mean) +
+                          tile.down.z * (near[0].mean + near[4].mean);
+        const Tap next = tap(rows + 3 * min(first + i, tile.height - 1));
+        // Pictures are mostly many times larger than what was predicted: next rows share their taps.
+        if (next.i0 != row.i0 || next.i1 != row.i1) read_lines(next, col, top, bottom);
+        row = next;
+        uvec4 quad;
+        [[unroll]] for (uint c = 0; c < 4; c++) {
+            const vec4 line = tile.scale * (row.w0 * top[c] + row.w1 * bottom[c]);
+            quad[c] = join(near[2].own[c], near[2].luma[c], line.xy + mean[c] * line.zw);
         }
-        pixels[place] = quad;
+        if (first + i < tile.height) joined[(p.jt.offset + (first + i) * p.tile + x) / 4] = quad;
     }
 }

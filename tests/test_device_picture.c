@@ -1,30 +1,14 @@
-/* Pictures to the device and back: the stage against vkp_fit_apply for every way to fit, and the joiner
- * against the colour formulas in double precision. */
+/* Pictures to the device: the stage against vkp_fit_apply for every way to fit. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/random.h"
 #include "device_fixture.h"
 #include "image/device_picture.h"
+#include "small_picture.h"
 
 #define POISON 0x7fc0deadu /* a NaN */
 #define GUARD 64u          /* floats of poison around the tensor and between its pictures */
-
-static vkp_picture random_picture(int w, int h, uint64_t seed)
-{
-    vkp_picture picture;
-    assert_ok(vkp_picture_make(w, h, &picture));
-    for (size_t i = 0; i < (size_t)w * (size_t)h; i++) {
-        const uint32_t word = vkp_random_u32(seed, VKP_RANDOM_TEST, i);
-        memcpy(picture.rgba + 4 * i, &word, sizeof word);
-    }
-    picture.alpha = true;
-    return picture;
-}
-
-/* -- stage -- */
 
 /* A stage, the tensor that it fills (a slice, poison around it) and the program that does it. */
 typedef struct fitting {
@@ -95,7 +79,7 @@ static void check_batch(fitting *f, vkp_fit way, int size, const int (*sizes)[2]
     vkp_picture_stage_clear(&f->stage);
     for (uint32_t i = 0; i < f->stage.batch; i++) {
         if (!sizes[i][0]) continue;
-        vkp_picture picture = random_picture(sizes[i][0], sizes[i][1], i);
+        vkp_picture picture = small_picture_random(sizes[i][0], sizes[i][1], i);
         vkp_fit_plan plan;
         /* Flipped and not in one batch. */
         assert_ok(vkp_fit_make(way, size, picture.width, picture.height, flip == (i % 2 == 0), &plan));
@@ -167,7 +151,7 @@ static void refuses_what_does_not_fit_the_stage(void **state)
     assert_int_equal(vkp_picture_stage_create(test_device, 1, 60000, 60000, &stage), VKP_SHAPE);
     assert_int_equal(vkp_picture_stage_create(test_device, 1, 0, 16, &stage), VKP_SHAPE);
     assert_ok(vkp_picture_stage_create(test_device, 2, 16, 16, &stage));
-    vkp_picture picture = random_picture(9, 8, 1);
+    vkp_picture picture = small_picture_random(9, 8, 1);
     vkp_fit_plan plan, larger, other;
     assert_ok(vkp_fit_make(VKP_FIT_WRAP, 16, 9, 8, false, &plan));
     assert_ok(vkp_fit_make(VKP_FIT_WRAP, 32, 9, 8, false, &larger));
@@ -190,140 +174,6 @@ static void refuses_what_does_not_fit_the_stage(void **state)
     vkp_picture_stage_destroy(&stage);
 }
 
-/* -- joiner -- */
-
-static float *random_chroma(size_t count, uint64_t seed)
-{
-    float *values = malloc(count * sizeof *values);
-    assert_non_null(values);
-    for (size_t i = 0; i < count; i++) values[i] = 2 * vkp_random_float(seed, VKP_RANDOM_TEST, i) - 1;
-    return values;
-}
-
-static int to_level(double value) { return (int)floor(fmin(fmax(value, 0), 1) * 255 + 0.5); }
-
-/* Colours `from` by the definition; chroma holds Cr and Cb at the picture's own size. */
-static void join_pixel(const uint8_t *from, double cr, double cb, int level[4])
-{
-    const double y = (0.299 * from[0] + 0.587 * from[1] + 0.114 * from[2]) / 255;
-    level[0] = to_level(y + 1.402 * cr / 2);
-    level[1] = to_level(y - 0.714136 * cr / 2 - 0.344136 * cb / 2);
-    level[2] = to_level(y + 1.772 * cb / 2);
-    level[3] = from[3];
-}
-
-/* At most one level apart, and that at few places: where the exact value lies between two levels. */
-static void check_joined(const vkp_picture *original, const vkp_picture *colored, const float *crcb,
-                         const vkp_fit_plan *plan, double saturation)
-{
-    const size_t count = (size_t)original->width * (size_t)original->height;
-    float *full = malloc(2 * count * sizeof *full);
-    assert_non_null(full);
-    vkp_plan_apply_planes(plan, crcb, 2, full);
-    size_t apart = 0;
-    for (size_t i = 0; i < count; i++) {
-        int level[4];
-        const double cr = (double)full[i], cb = (double)full[count + i];
-        join_pixel(original->rgba + 4 * i, saturation * cr, saturation * cb, level);
-        for (size_t c = 0; c < 4; c++) {
-            const int got = colored->rgba[4 * i + c], d = abs(level[c] - got);
-            if (d > (c < 3)) fail_msg("pixel %zu channel %zu: %d, not %d", i, c, got, level[c]);
-            apart += (size_t)d;
-        }
-    }
-    free(full);
-    if (apart > 1 + count / 1000) fail_msg("%zu of %zu values are a level off", apart, 3 * count);
-}
-
-static void check_join(vkp_joiner *joiner, vkp_fit way, int size, int w, int h, bool flip, float saturation)
-{
-    vkp_picture original = random_picture(w, h, (uint64_t)w), colored;
-    vkp_fit_plan plan;
-    assert_ok(vkp_unfit_make(way, size, w, h, flip, &plan));
-    float *crcb = random_chroma(2 * (size_t)plan.src_w * (size_t)plan.src_h, (uint64_t)h);
-    assert_ok(vkp_joiner_run(joiner, &original, crcb, &plan, saturation, &colored));
-    assert_int_equal(colored.width, w);
-    assert_int_equal(colored.height, h);
-    assert_true(colored.alpha && !colored.gray);
-    check_joined(&original, &colored, crcb, &plan, (double)saturation);
-    free(crcb);
-    vkp_fit_free(&plan);
-    vkp_picture_free(&original);
-    vkp_picture_free(&colored);
-}
-
-static void joins_every_way_in_small_tiles(void **state)
-{
-    (void)state;
-    static const int sizes[][3] = {{1, 1, 16},  {3, 5, 16},  {8, 8, 16},  {17, 9, 48}, {33, 20, 16},
-                                   {20, 33, 7}, {64, 47, 5}, {1, 50, 16}, {50, 1, 32}, {96, 64, 48}};
-    vkp_joiner *joiner;
-    assert_ok(vkp_joiner_create(test_device, 13, &joiner)); /* tiles of 16 */
-    for (int way = 0; way < VKP_FIT_ASPECT; way++)
-        for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
-            const int *s = sizes[k];
-            check_join(joiner, (vkp_fit)way, s[2], s[0], s[1], k % 2, 0.25f * (float)(k + 1));
-        }
-    vkp_joiner_destroy(joiner);
-}
-
-static void joins_large_pictures(void **state)
-{
-    (void)state;
-    vkp_joiner *joiner;
-    assert_ok(vkp_joiner_create(test_device, 0, &joiner));
-    check_join(joiner, VKP_FIT_WRAP, 64, 1, 1, false, 1);
-    check_join(joiner, VKP_FIT_WRAP, 320, 3000, 2000, false, 1);
-    check_join(joiner, VKP_FIT_ROTATE, 320, 1023, 1031, true, 1.5f);
-    vkp_joiner_destroy(joiner);
-}
-
-static void gray_without_chroma_stays_as_it_is(void **state)
-{
-    (void)state;
-    vkp_picture original, colored;
-    assert_ok(vkp_picture_make(16, 16, &original));
-    for (int i = 0; i < 256; i++) memset(original.rgba + 4 * i, i, 3);
-    original.gray = true;
-    vkp_fit_plan plan;
-    assert_ok(vkp_unfit_make(VKP_FIT_STRETCH, 16, 16, 16, false, &plan));
-    float *crcb = random_chroma(2 * 16 * 16, 1);
-    vkp_joiner *joiner;
-    assert_ok(vkp_joiner_create(test_device, 0, &joiner));
-    assert_ok(vkp_joiner_run(joiner, &original, crcb, &plan, 0, &colored));
-    assert_memory_equal(original.rgba, colored.rgba, 4 * 256);
-    assert_false(colored.alpha);
-    vkp_joiner_destroy(joiner);
-    free(crcb);
-    vkp_fit_free(&plan);
-    vkp_picture_free(&original);
-    vkp_picture_free(&colored);
-}
-
-static void refuses_bad_chroma_and_plans(void **state)
-{
-    (void)state;
-    vkp_picture original = random_picture(20, 10, 1), colored;
-    vkp_fit_plan plan, other;
-    assert_ok(vkp_unfit_make(VKP_FIT_WRAP, 16, 20, 10, false, &plan));
-    assert_ok(vkp_unfit_make(VKP_FIT_WRAP, 16, 10, 20, false, &other));
-    float *crcb = random_chroma(2 * 16 * 16, 1);
-    vkp_joiner *joiner;
-    assert_int_equal(vkp_joiner_create(test_device, 5000, &joiner), VKP_INTERNAL);
-    assert_ok(vkp_joiner_create(test_device, 0, &joiner));
-    assert_int_equal(vkp_joiner_run(joiner, &original, crcb, &other, 1, &colored), VKP_INTERNAL);
-    assert_int_equal(vkp_joiner_run(joiner, &original, crcb, &plan, NAN, &colored), VKP_NOT_FINITE);
-    crcb[511] = INFINITY;
-    assert_int_equal(vkp_joiner_run(joiner, &original, crcb, &plan, 1, &colored), VKP_NOT_FINITE);
-    assert_null(colored.rgba);
-    vkp_joiner_destroy(joiner);
-    vkp_joiner_destroy(NULL);
-    free(crcb);
-    vkp_fit_free(&plan);
-    vkp_fit_free(&other);
-    vkp_picture_free(&original);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,10 +181,6 @@ int main(void)
         cmocka_unit_test(fits_large_pictures),
         cmocka_unit_test(fits_batches_larger_than_a_binding),
         cmocka_unit_test(refuses_what_does_not_fit_the_stage),
-        cmocka_unit_test(joins_every_way_in_small_tiles),
-        cmocka_unit_test(joins_large_pictures),
-        cmocka_unit_test(gray_without_chroma_stays_as_it_is),
-        cmocka_unit_test(refuses_bad_chroma_and_plans),
     };
     return cmocka_run_group_tests(tests, open_test_device, close_test_device);
 }

@@ -6,6 +6,8 @@
 
 #include "image/crop.h"
 #include "image/device_picture.h"
+#include "image/joiner.h"
+#include "image/result_check.h"
 #include "nn/step_parts.h"
 #include "nn/weights.h"
 
@@ -217,21 +219,11 @@ static void average_with_mirrored(const canvas *v)
         for (uint32_t x = 0; x < v->w; x++) own[x] = 0.5f * (own[x] + mirrored[v->w - 1 - x]);
 }
 
-static vkp_status check_finite(const vkp_colorizer *c, const canvas *v)
-{
-    for (size_t i = 0; i < (size_t)2 * v->h * v->w; i++)
-        if (!isfinite(v->chroma[i]))
-            return vkp_fail(VKP_NOT_FINITE,
-                            "the prediction is not finite (the weights of %s are damaged or diverged; "
-                            "use another model)",
-                            c->weights.name);
-    return VKP_OK;
-}
-
 vkp_status vkp_colorizer_predict(vkp_colorizer *c, const vkp_picture *picture)
 {
     vkp_picture reduced = {0};
     VKP_TRY(choose_canvas(c, picture->width, picture->height));
+    canvas *v = c->current;
     /* The published ways read two taps of the whole picture, and stay what they are. */
     if (c->fit == VKP_FIT_ASPECT) VKP_TRY(vkp_crop_reduce(picture, REDUCED * c->size, &reduced));
     vkp_status status = VKP_OK;
@@ -239,10 +231,10 @@ vkp_status vkp_colorizer_predict(vkp_colorizer *c, const vkp_picture *picture)
         status = stage(c, slot, reduced.rgba ? &reduced : picture, slot == 1);
     vkp_picture_free(&reduced);
     VKP_TRY(status);
-    VKP_TRY(vkp_program_run(c->current->program, SECTION_COLORIZE, 1));
-    VKP_TRY(vkp_read_dense(c->current->program, &c->current->crcb, c->current->chroma));
-    if (c->batch == 2) average_with_mirrored(c->current);
-    return check_finite(c, c->current);
+    VKP_TRY(vkp_program_run(v->program, SECTION_COLORIZE, 1));
+    VKP_TRY(vkp_read_dense(v->program, &v->crcb, v->chroma));
+    if (c->batch == 2) average_with_mirrored(v);
+    return vkp_chroma_check(v->chroma, (size_t)v->h * v->w, c->weights.name);
 }
 
 vkp_status vkp_colorizer_join(vkp_colorizer *c, const vkp_picture *picture, float saturation,
@@ -251,7 +243,9 @@ vkp_status vkp_colorizer_join(vkp_colorizer *c, const vkp_picture *picture, floa
     *colored = (vkp_picture){0};
     vkp_fit_plan plan;
     VKP_TRY(vkp_unfit_make(c->fit, (int)c->size, picture->width, picture->height, false, &plan));
-    const vkp_status status = vkp_joiner_run(c->joiner, picture, c->current->chroma, &plan, saturation, colored);
+    vkp_status status = vkp_joiner_run(c->joiner, picture, c->current->chroma, &plan, saturation, colored);
+    if (status == VKP_OK) status = vkp_result_check(picture, colored);
+    if (status != VKP_OK) vkp_picture_free(colored);
     vkp_fit_free(&plan);
     return status;
 }

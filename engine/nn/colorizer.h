@@ -34,13 +34,13 @@ vkp_fit vkp_colorizer_fit(const vkp_colorizer *colorizer);
 
 /* Predicts the chroma of a picture, of which only the luma counts, and keeps it until the next prediction. With
  * `aspect`, a picture longer than 1.25 sizes is first brought to that length by means of areas.
- * SHAPE: a side above 2^24 pixels; NOT_FINITE: the prediction has NaN or infinity; MEMORY; errors of the
- * device. */
+ * SHAPE: a side above 2^24 pixels; NOT_FINITE: the prediction has NaN or infinity; INPUT: it is all one strong
+ * colour (vkp_chroma_check); MEMORY; errors of the device. */
 VKP_MUST_USE vkp_status vkp_colorizer_predict(vkp_colorizer *colorizer, const vkp_picture *picture);
 
 /* Joins the predicted chroma, times `saturation` (1: as predicted, 0: none), with the luma of the picture
- * that it was predicted for, at that picture's own size; see vkp_joiner_run. *colored is a new picture,
- * vkp_picture_free afterwards; zeroed on failure. */
+ * that it was predicted for, at that picture's own size; see vkp_joiner_run. DEVICE: the result is broken
+ * (vkp_result_check). *colored is a new picture, vkp_picture_free afterwards; zeroed on failure. */
 VKP_MUST_USE vkp_status vkp_colorizer_join(vkp_colorizer *colorizer, const vkp_picture *picture,
                                            float saturation, vkp_picture *colored);
 

@@ -1,5 +1,8 @@
 #include "small_picture.h"
 
+#include <string.h>
+
+#include "base/random.h"
 #include "device_fixture.h"
 
 void small_picture_write(const char *path, int w, int h, int seed)
@@ -13,6 +16,18 @@ void small_picture_write(const char *path, int w, int h, int seed)
     }
     assert_ok(vkp_picture_write(path, &p, 95));
     vkp_picture_free(&p);
+}
+
+vkp_picture small_picture_random(int w, int h, uint64_t seed)
+{
+    vkp_picture picture;
+    assert_ok(vkp_picture_make(w, h, &picture));
+    for (size_t i = 0; i < (size_t)w * (size_t)h; i++) {
+        const uint32_t word = vkp_random_u32(seed, VKP_RANDOM_TEST, i);
+        memcpy(picture.rgba + 4 * i, &word, sizeof word);
+    }
+    picture.alpha = true;
+    return picture;
 }
 
 vkp_picture small_picture_read(const char *path)
