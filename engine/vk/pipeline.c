@@ -196,9 +196,20 @@ static VkResult make_handle(vkp_device *d, VkShaderModule module, vkp_pipeline *
     return vkCreateComputePipelines(d->handle, d->pipelines->handle, 1, &info, NULL, &p->handle);
 }
 
+/* A driver's front end takes ten times as long for a shader whose loops it has to unroll as for what comes out,
+ * and a software driver keeps no cache of that: for some pipelines it has been done when vkpix was built. */
+static const vkp_shader_code *find_code(const vkp_pipeline_key *key)
+{
+    for (const vkp_specialized_code *s = vkp_specialized_table; s->code.words; s++)
+        if (s->shader == key->shader && s->spec_count == key->spec_count &&
+            memcmp(s->spec, key->spec, key->spec_count * sizeof *key->spec) == 0)
+            return &s->code;
+    return &vkp_shader_table[key->shader];
+}
+
 static vkp_status make_pipeline(vkp_device *d, vkp_pipeline *p)
 {
-    const vkp_shader_code *code = &vkp_shader_table[p->key.shader];
+    const vkp_shader_code *code = find_code(&p->key);
     VKP_TRY(make_layouts(d, p));
     VkShaderModule module;
     const VkShaderModuleCreateInfo info = {
