@@ -10,15 +10,17 @@ foreach(value ${VALUES})
   math(EXPR id "${id} + 1")
 endforeach()
 list(JOIN constants " " constants)
-set(fold --ccp --simplify-instructions --eliminate-dead-branches --merge-blocks)
+# Nothing that would change the arithmetic: --simplify-instructions makes fused multiplications and additions.
+set(fold --ccp --eliminate-dead-branches --merge-blocks)
 run(${SPIRV_OPT} --set-spec-const-default-value=${constants} --freeze-spec-const
   --fold-spec-const-op-composite --unify-const --eliminate-dead-branches --merge-return
   --inline-entry-points-exhaustive --eliminate-dead-functions --private-to-local --ssa-rewrite ${fold}
-  --eliminate-dead-code-aggressive --loop-unroll ${fold} --loop-unroll ${fold}
+  # Counters that an unrolled loop has only passed on stand between the loops around it and their ends.
+  --eliminate-dead-code-aggressive --loop-unroll ${fold} --redundancy-elimination --loop-unroll ${fold}
   # No limit on the length of an array: all that loops went over is indexed by constants now.
   --scalar-replacement=0 --convert-local-access-chains --eliminate-local-single-block
   --eliminate-local-single-store --ssa-rewrite ${fold} --redundancy-elimination
-  --eliminate-dead-code-aggressive --simplify-instructions --eliminate-dead-code-aggressive --strip-debug
+  --eliminate-dead-code-aggressive --strip-debug
   --compact-ids ${SPV} -o ${OUT}.spv)
 run(${SPIRV_VAL} --target-env vulkan1.1 ${OUT}.spv)
 write_words(${OUT})
