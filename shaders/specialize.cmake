@@ -1,6 +1,6 @@
 # cmake -DSPV=x.spv -DVALUES="8 2 true" -DOUT=dir/y ... -P specialize.cmake: a shader with its specialization
-# constants (0, 1, ... have these values) worked in and what follows from them: functions inlined, loops marked
-# [[unroll]] unrolled, arrays taken apart, dead code left out. OUT.inc holds its words in hexadecimal.
+# constants (0, 1, ... have these values) worked in and what follows from them: functions inlined, loops
+# marked [[unroll]] unrolled, arrays taken apart, dead code left out. OUT.inc holds its words in hexadecimal.
 include(${CMAKE_CURRENT_LIST_DIR}/words.cmake)
 separate_arguments(VALUES)
 set(constants)
