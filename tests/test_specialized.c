@@ -88,8 +88,8 @@ static void print_list(FILE *to)
         assert_int_equal(fclose(row), 0);
     }
     qsort(rows, count, sizeof *rows, by_text);
-    fputs("# Pipelines whose specialization constants are worked in at build time: those that colouring needs\n"
-          "# on a driver with eight lanes. A shader and its constants 0, 1, ... a line.\n"
+    fputs("# Pipelines whose specialization constants are worked in at build time: those that colouring\n"
+          "# needs on a driver with eight lanes. A shader and its constants 0, 1, ... a line.\n"
           "# Made by `build/tests/test_specialized --write`; do not edit it by hand.\n", to);
     for (size_t i = 0; i < count; i++) {
         if (!i || strcmp(rows[i], rows[i - 1]) != 0) fputs(rows[i], to);

@@ -101,7 +101,7 @@ vkp_status vkp_pipeline_cache_open(vkp_device *d)
 }
 
 /* A cache that cannot be written costs the next start some time and nothing else: no error. What the file
- * holds already is not written again: with a driver that puts nothing in, each start would wait for the disk. */
+ * holds is not written again: with a driver that puts nothing in, each start would wait for the disk. */
 static void write_cache(const vkp_device *d, const vkp_pipeline_cache *c)
 {
     size_t bytes = 0;
@@ -201,8 +201,8 @@ static VkResult make_handle(vkp_device *d, VkShaderModule module, vkp_pipeline *
     return vkCreateComputePipelines(d->handle, d->pipelines->handle, 1, &info, NULL, &p->handle);
 }
 
-/* A driver's front end takes several times as long for a shader whose loops it has to unroll as for what comes
- * out, and a software driver keeps no cache of that: for some pipelines it was done when vkpix was built. */
+/* A driver's front end takes several times as long for a shader whose loops it has to unroll as for what
+ * comes out, and a software driver keeps no cache of that: for some pipelines the build has done it. */
 static const vkp_shader_code *find_code(const vkp_pipeline_key *key)
 {
     for (const vkp_specialized_code *s = vkp_specialized_table; s->code.words; s++)
