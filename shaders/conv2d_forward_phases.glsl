@@ -43,24 +43,21 @@ int class_of(int place) { return place == 0 ? 0 : place == UP - 1 ? 2 : 1; }
 void store(int n, int first_channel, int x0, int y0)
 {
     const int to_width = p.to_width, to_pitch = int(p.to_at.pitch), height = p.from_height;
-    [[unroll]] for (int c = 0; c < CHANNELS; c++) {
-        if (first_channel + c >= p.to_channels) continue;
+    [[unroll]] for (int c = 0; c < CHANNELS; c++)
         [[unroll]] for (int py = 0; py < HIGH; py++) {
-            if (y0 + py >= height) continue;
+            const bool inside = first_channel + c < p.to_channels && y0 + py < height;
             const int row = int(at(p.to_at, n, first_channel + c, (y0 + py) * UP, x0 * UP / 4));
-            [[unroll]] for (int q = 0; q < WIDE * UP / 4; q++) {
-                if (x0 * UP / 4 + q >= to_pitch) continue;
-                [[unroll]] for (int r = 0; r < UP; r++) {
-                    vec4 v;
-                    [[unroll]] for (int i = 0; i < 4; i++) {
-                        const int x = q * 4 + i;
-                        v[i] = result(c, py * WIDE + x / UP, class_of(r), class_of(x % UP));
+            [[unroll]] for (int q = 0; q < WIDE * UP / 4; q++)
+                if (inside && x0 * UP / 4 + q < to_pitch)
+                    [[unroll]] for (int r = 0; r < UP; r++) {
+                        vec4 v;
+                        [[unroll]] for (int i = 0; i < 4; i++) {
+                            const int x = q * 4 + i;
+                            v[i] = result(c, py * WIDE + x / UP, class_of(r), class_of(x % UP));
+                        }
+                        to[row + r * to_pitch + q] = STORED(v, x0 * UP + q * 4, to_width);
                     }
-                    to[row + r * to_pitch + q] = STORED(v, x0 * UP + q * 4, to_width);
-                }
-            }
         }
-    }
 }
 
 // Of a channel's outputs over wide x high pixels: how many, the mean less the first pixel's middle, the sum

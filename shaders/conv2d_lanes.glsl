@@ -58,15 +58,14 @@ void main()
     [[unroll]] for (int c = 0; c < CHANNELS; c++) {
         const int o = (block * LANES + lane) * CHANNELS + c;
         const int row = int(at(p.to_at, n, o, y0, x0 / 4));
-        if (o >= p.to_channels) continue;
         [[unroll]] for (int py = 0; py < HIGH; py++)
-            [[unroll]] for (int q = 0; q < WIDE / 4; q++) {
-                if (y0 + py >= to_height || x0 / 4 + q >= to_pitch) continue;
-                const int i = (py * WIDE + q * 4) * CHANNELS + c, target = row + py * to_pitch + q;
-                vec4 v = vec4(sum[i], sum[i + CHANNELS], sum[i + 2 * CHANNELS], sum[i + 3 * CHANNELS]);
-                v = STORED(v, x0 + q * 4, to_width);
-                to[target] = ADD ? to[target] + v : v;
-            }
+            [[unroll]] for (int q = 0; q < WIDE / 4; q++)
+                if (o < p.to_channels && y0 + py < to_height && x0 / 4 + q < to_pitch) {
+                    const int i = (py * WIDE + q * 4) * CHANNELS + c, target = row + py * to_pitch + q;
+                    vec4 v = vec4(sum[i], sum[i + CHANNELS], sum[i + 2 * CHANNELS], sum[i + 3 * CHANNELS]);
+                    v = STORED(v, x0 + q * 4, to_width);
+                    to[target] = ADD ? to[target] + v : v;
+                }
     }
     if (!MOMENTS) return;
 

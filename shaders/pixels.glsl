@@ -84,12 +84,12 @@ void fetch_tile(int plane, out float x[TILE])
 void store_tile(int channel, float sum[SUMS])
 {
     [[unroll]] for (int r = 0; r < HIGH; r++)
-        [[unroll]] for (int q = 0; q < QUADS; q++) {
-            if (y0 + r >= to_height || q0 + q >= to_pitch) continue;
-            const int i = r * WIDE + q * 4, target = to_start + channel * to_plane + r * to_pitch + q;
-            vec4 v = vec4(sum[i], sum[i + 1], sum[i + 2], sum[i + 3]);
-            v = STORED(v, (q0 + q) * 4, to_width);
-            to[target] = ADD ? to[target] + v : v;
-        }
+        [[unroll]] for (int q = 0; q < QUADS; q++)
+            if (y0 + r < to_height && q0 + q < to_pitch) {
+                const int i = r * WIDE + q * 4, target = to_start + channel * to_plane + r * to_pitch + q;
+                vec4 v = vec4(sum[i], sum[i + 1], sum[i + 2], sum[i + 3]);
+                v = STORED(v, (q0 + q) * 4, to_width);
+                to[target] = ADD ? to[target] + v : v;
+            }
 }
 #endif

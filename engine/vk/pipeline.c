@@ -14,20 +14,21 @@
 #define CACHE_MAGIC 0x31504b56u /* "VKP1" */
 #define CACHE_LIMIT (256u << 20)
 
-typedef struct vkp_pipeline_cache {
-    VkPipelineCache handle;
-    char *path;          /* NULL: no place on disk */
-    vkp_pipeline **list; /* each allocated alone: callers keep pointers */
-    size_t count, capacity;
-    bool changed; /* something was made that the file does not hold */
-} vkp_pipeline_cache;
-
 /* Stands before the driver's own data. The driver checks its part too, but not against damage. */
 typedef struct cache_header {
     uint32_t magic, vendor_id, device_id, driver_version;
     uint8_t uuid[VK_UUID_SIZE];
     uint64_t bytes, checksum;
 } cache_header;
+
+typedef struct vkp_pipeline_cache {
+    VkPipelineCache handle;
+    char *path;          /* NULL: no place on disk */
+    vkp_pipeline **list; /* each allocated alone: callers keep pointers */
+    size_t count, capacity;
+    bool changed;          /* something was made that the driver may have put into its data */
+    cache_header on_disk; /* of the file; zeros: there is none to keep */
+} vkp_pipeline_cache;
 
 static cache_header header_for(const vkp_device *d, const void *data, size_t bytes)
 {
@@ -58,17 +59,18 @@ char *vkp_cache_path(const vkp_device *d, const char *name, const char *suffix)
 }
 
 /* The driver's data from the file, or nothing when it is not exactly what this device wrote. */
-static void *read_cache(const vkp_device *d, const char *path, size_t *bytes)
+static void *read_cache(const vkp_device *d, vkp_pipeline_cache *c, size_t *bytes)
 {
     void *file = NULL;
     size_t size = 0;
     *bytes = 0;
-    if (!path || vkp_file_read(path, CACHE_LIMIT, &file, &size) != VKP_OK) return NULL;
+    if (!c->path || vkp_file_read(c->path, CACHE_LIMIT, &file, &size) != VKP_OK) return NULL;
     cache_header h;
     if (size >= sizeof h) {
         memcpy(&h, file, sizeof h);
         const cache_header want = header_for(d, (char *)file + sizeof h, size - sizeof h);
         if (memcmp(&h, &want, sizeof h) == 0) {
+            c->on_disk = h;
             *bytes = size - sizeof h;
             memmove(file, (char *)file + sizeof h, *bytes);
             return file;
@@ -87,7 +89,7 @@ vkp_status vkp_pipeline_cache_open(vkp_device *d)
     d->pipelines = c;
     c->path = vkp_cache_path(d, "pipelines", "bin");
     size_t bytes = 0;
-    void *data = read_cache(d, c->path, &bytes);
+    void *data = read_cache(d, c, &bytes);
     const VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
                                             .initialDataSize = bytes,
                                             .pInitialData = data};
@@ -98,7 +100,8 @@ vkp_status vkp_pipeline_cache_open(vkp_device *d)
     return VKP_OK;
 }
 
-/* A cache that cannot be written costs the next start some time and nothing else: no error. */
+/* A cache that cannot be written costs the next start some time and nothing else: no error. What the file
+ * holds is not written again: with a driver that puts nothing in, each start would wait for the disk. */
 static void write_cache(const vkp_device *d, const vkp_pipeline_cache *c)
 {
     size_t bytes = 0;
@@ -110,7 +113,9 @@ static void write_cache(const vkp_device *d, const vkp_pipeline_cache *c)
     if (vkGetPipelineCacheData(d->handle, c->handle, &bytes, data) == VK_SUCCESS) {
         const cache_header h = header_for(d, data, bytes);
         memcpy(file, &h, sizeof h);
-        if (vkp_file_write(c->path, file, sizeof h + bytes) != VKP_OK) remove(c->path);
+        if (memcmp(&h, &c->on_disk, sizeof h) != 0 &&
+            vkp_file_write(c->path, file, sizeof h + bytes) != VKP_OK)
+            remove(c->path);
     }
     free(file);
 }
@@ -196,9 +201,20 @@ static VkResult make_handle(vkp_device *d, VkShaderModule module, vkp_pipeline *
     return vkCreateComputePipelines(d->handle, d->pipelines->handle, 1, &info, NULL, &p->handle);
 }
 
+/* A driver's front end takes several times as long for a shader whose loops it has to unroll as for what
+ * comes out, and a software driver keeps no cache of that: for some pipelines the build has done it. */
+static const vkp_shader_code *find_code(const vkp_pipeline_key *key)
+{
+    for (const vkp_specialized_code *s = vkp_specialized_table; s->code.words; s++)
+        if (s->shader == key->shader && s->spec_count == key->spec_count &&
+            memcmp(s->spec, key->spec, key->spec_count * sizeof *key->spec) == 0)
+            return &s->code;
+    return &vkp_shader_table[key->shader];
+}
+
 static vkp_status make_pipeline(vkp_device *d, vkp_pipeline *p)
 {
-    const vkp_shader_code *code = &vkp_shader_table[p->key.shader];
+    const vkp_shader_code *code = find_code(&p->key);
     VKP_TRY(make_layouts(d, p));
     VkShaderModule module;
     const VkShaderModuleCreateInfo info = {
@@ -246,7 +262,8 @@ enum { MOST_THREADS = 8, ERROR_TEXT = 1024 };
 typedef struct makers {
     vkp_device *device;
     pthread_mutex_t lock;
-    size_t next, failed; /* failed: the list's count while there is none */
+    size_t *order; /* places in the list of those wanted */
+    size_t next, wanted, failed; /* failed: the list's count while there is none */
     vkp_status status;
     char error[ERROR_TEXT];
 } makers;
@@ -257,10 +274,9 @@ static void *make_some(void *user)
     vkp_pipeline_cache *c = m->device->pipelines;
     for (;;) {
         pthread_mutex_lock(&m->lock);
-        while (m->next < c->count && c->list[m->next]->handle) m->next++;
-        const size_t i = m->next++;
+        const size_t i = m->next < m->wanted ? m->order[m->next++] : c->count;
         pthread_mutex_unlock(&m->lock);
-        if (i >= c->count) return NULL;
+        if (i == c->count) return NULL;
         const vkp_status status = make_pipeline(m->device, c->list[i]);
         if (status == VKP_OK) continue;
         pthread_mutex_lock(&m->lock);
@@ -269,34 +285,50 @@ static void *make_some(void *user)
             m->status = status;
             snprintf(m->error, sizeof m->error, "%s", vkp_error());
         }
-        m->next = c->count;
+        m->next = m->wanted;
         pthread_mutex_unlock(&m->lock);
     }
 }
 
-static void make_by_threads(makers *m, size_t wanted)
+static void make_by_threads(makers *m)
 {
     pthread_t threads[MOST_THREADS];
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
     size_t count = 0;
     /* This thread is one of them; one that cannot be started leaves its share to the others. */
-    while (count + 1 < wanted && (long)count + 1 < cores && count < MOST_THREADS &&
+    while (count + 1 < m->wanted && (long)count + 1 < cores && count < MOST_THREADS &&
            pthread_create(&threads[count], NULL, make_some, m) == 0)
         count++;
     make_some(m);
     for (size_t i = 0; i < count; i++) pthread_join(threads[i], NULL);
 }
 
+/* Puts the pipelines that are wanted in the order to make them: the longest code first, so that no thread
+ * starts on it when the others are done. */
+static void order_wanted(const vkp_pipeline_cache *c, makers *m)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->list[i]->handle) continue;
+        const size_t bytes = find_code(&c->list[i]->key)->bytes;
+        size_t at = m->wanted++;
+        for (; at > 0 && find_code(&c->list[m->order[at - 1]]->key)->bytes < bytes; at--)
+            m->order[at] = m->order[at - 1];
+        m->order[at] = i;
+    }
+}
+
 vkp_status vkp_pipelines_make(vkp_device *d, const vkp_pipeline **failed)
 {
     vkp_pipeline_cache *c = d->pipelines;
     makers m = {.device = d, .lock = PTHREAD_MUTEX_INITIALIZER, .failed = c->count};
-    size_t wanted = 0;
-    for (size_t i = 0; i < c->count; i++) wanted += !c->list[i]->handle;
     *failed = NULL;
-    if (!wanted) return VKP_OK;
-    c->changed = true;
-    make_by_threads(&m, wanted);
+    m.order = calloc(c->count + 1, sizeof *m.order);
+    if (!m.order)
+        return vkp_fail(VKP_MEMORY, "no memory for pipelines (host memory ran out; close other programs)");
+    order_wanted(c, &m);
+    if (m.wanted) make_by_threads(&m);
+    c->changed |= m.wanted > 0;
+    free(m.order);
     pthread_mutex_destroy(&m.lock);
     if (m.status == VKP_OK) return VKP_OK;
     *failed = c->list[m.failed];
