@@ -158,9 +158,9 @@ static vkp_status list_jobs(const vkp_options *options, vkp_jobs *jobs)
 
 static vkp_status run(const vkp_options *options)
 {
-    colorizing c = {.saturation = 1, .quality = 95, .pair = vkp_options_given(options, "pair"),
+    colorizing c = {.quality = 95, .pair = vkp_options_given(options, "pair"),
                     .small = vkp_options_given(options, "at-model-size")};
-    VKP_TRY(vkp_options_real(options, "saturation", 0, 10, &c.saturation));
+    VKP_TRY(vkp_options_saturation(options, &c.saturation));
     VKP_TRY(vkp_options_integer(options, "quality", 1, 100, &c.quality));
     vkp_jobs jobs;
     VKP_TRY(list_jobs(options, &jobs));
@@ -181,7 +181,6 @@ static const vkp_option options_taken[] = {
     VKP_MODEL_OPTIONS,
     {"at-model-size", NULL, "write the network's own picture, cropped to the aspect ratio"},
     {"pair", NULL, "write result (left) and original (right) side by side"},
-    {"saturation", "X", "factor for the colours, 0 to 10; 1 by default"},
     {"quality", "Q", "quality of JPEG files, 1 to 100; 95 by default"},
     {"skip-existing", NULL, "leave alone what has been coloured already"},
     VKP_OPTION_DEVICE,

@@ -5,48 +5,46 @@
 #include <string.h>
 
 #include "data/folder.h"
-#include "image/scores.h"
+#include "eval_page.h"
 #include "model_options.h"
 #include "picture_source.h"
 #include "report.h"
 
-/* One picture: with the model's colours, and with none at all. */
-typedef struct row {
-    const char *name;
-    int width, height;
-    vkp_scores model, none;
-} row;
-
 typedef struct evaluation {
     vkp_colorizer *colorizer;
-    row *rows;
+    double saturation;
+    bool paged;
+    vkp_eval_page page;
+    vkp_eval_row *rows;
     size_t count, failed, colorless;
 } evaluation;
 
-static vkp_status score(vkp_colorizer *colorizer, const vkp_picture *original, float saturation,
-                        vkp_scores *scores)
+/* *made = the picture in the predicted colours times `saturation`; its scores. */
+static vkp_status score(const evaluation *e, const vkp_picture *original, double saturation,
+                        vkp_picture *made, vkp_scores *scores)
 {
-    vkp_picture result;
-    VKP_TRY(vkp_colorizer_join(colorizer, original, saturation, &result));
-    const vkp_status status = vkp_scores_compute(&result, original, scores);
-    vkp_picture_free(&result);
-    return status;
+    VKP_TRY(vkp_colorizer_join(e->colorizer, original, (float)saturation, made));
+    return vkp_scores_compute(made, original, scores);
 }
 
 static vkp_status evaluate(evaluation *e, const vkp_picture *original, const char *name)
 {
-    row *r = &e->rows[e->count];
-    *r = (row){.name = name, .width = original->width, .height = original->height};
+    vkp_eval_row *r = &e->rows[e->count];
+    vkp_picture result = {0}, gray = {0};
+    *r = (vkp_eval_row){.name = name, .width = original->width, .height = original->height};
     VKP_TRY(vkp_colorizer_predict(e->colorizer, original));
-    VKP_TRY(score(e->colorizer, original, 1, &r->model));
-    if (r->model.values[VKP_SCORE_original_colorfulness] <= 0) {
+    vkp_status status = score(e, original, e->saturation, &result, &r->model);
+    if (status == VKP_OK) status = score(e, original, 0, &gray, &r->none);
+    if (status == VKP_OK && r->model.values[VKP_SCORE_original_colorfulness] <= 0) {
         vkp_report("%s is left out (it has no colours to compare with)", name);
         e->colorless++;
-        return VKP_OK;
+    } else if (status == VKP_OK) {
+        if (e->paged) status = vkp_eval_page_add(&e->page, &gray, &result, original);
+        e->count++;
     }
-    VKP_TRY(score(e->colorizer, original, 0, &r->none));
-    e->count++;
-    return VKP_OK;
+    vkp_picture_free(&result);
+    vkp_picture_free(&gray);
+    return status;
 }
 
 static vkp_status evaluate_next(evaluation *e, vkp_loader *loader, const vkp_folder *folder)
@@ -80,29 +78,29 @@ static vkp_status evaluate_all(evaluation *e, const vkp_folder *folder)
 
 static vkp_scores mean_model(const evaluation *e)
 {
-    return vkp_scores_mean(&e->rows->model, e->count, sizeof(row));
+    return vkp_scores_mean(&e->rows->model, e->count, sizeof *e->rows);
 }
 static vkp_scores mean_none(const evaluation *e)
 {
-    return vkp_scores_mean(&e->rows->none, e->count, sizeof(row));
+    return vkp_scores_mean(&e->rows->none, e->count, sizeof *e->rows);
 }
 
 static int column_width(size_t score)
 {
-    const int name = (int)strlen(vkp_score_name(score));
-    return 2 + (name < 6 ? 6 : name);
+    const int heading = (int)strlen(vkp_score_get(score)->heading);
+    return 2 + (heading < 6 ? 6 : heading);
 }
 
 static void print_row(const vkp_scores *scores, const char *name)
 {
     for (size_t s = 0; s < VKP_SCORE_COUNT; s++)
-        printf("%*.*f", column_width(s), vkp_score_digits(s), scores->values[s]);
+        printf("%*.*f", column_width(s), vkp_score_get(s)->digits, scores->values[s]);
     printf("  %s\n", name);
 }
 
 static void print_table(const evaluation *e)
 {
-    for (size_t s = 0; s < VKP_SCORE_COUNT; s++) printf("%*s", column_width(s), vkp_score_name(s));
+    for (size_t s = 0; s < VKP_SCORE_COUNT; s++) printf("%*s", column_width(s), vkp_score_get(s)->heading);
     puts("  picture");
     for (size_t i = 0; i < e->count; i++) print_row(&e->rows[i].model, e->rows[i].name);
     const vkp_scores model = mean_model(e), none = mean_none(e);
@@ -114,16 +112,19 @@ static void print_table(const evaluation *e)
 static void add_scores(cJSON *object, const vkp_scores *scores)
 {
     for (size_t s = 0; s < VKP_SCORE_COUNT; s++)
-        cJSON_AddNumberToObject(object, vkp_score_name(s), scores->values[s]);
+        cJSON_AddNumberToObject(object, vkp_score_get(s)->name, scores->values[s]);
 }
 
-static vkp_status print_document(const evaluation *e, const vkp_device *device)
+static vkp_status print_document(const vkp_options *options, const evaluation *e,
+                                 const vkp_device *device)
 {
     cJSON *document = cJSON_CreateObject();
     cJSON_AddStringToObject(document, "device", device->info.name);
     cJSON_AddStringToObject(document, "model", vkp_colorizer_model(e->colorizer));
     cJSON_AddNumberToObject(document, "size", vkp_colorizer_size(e->colorizer));
     cJSON_AddStringToObject(document, "fit", vkp_fit_name(vkp_colorizer_fit(e->colorizer)));
+    cJSON_AddNumberToObject(document, "saturation", e->saturation);
+    cJSON_AddBoolToObject(document, "flip_average", vkp_options_given(options, "flip-average"));
     cJSON_AddNumberToObject(document, "count", (double)e->count);
     cJSON_AddNumberToObject(document, "unreadable", (double)e->failed);
     cJSON_AddNumberToObject(document, "without_color", (double)e->colorless);
@@ -150,26 +151,47 @@ static vkp_status print_result(const vkp_options *options, const evaluation *e, 
         return vkp_fail(VKP_INPUT,
                         "nothing to compare (no picture could be read that has colours; give a folder of "
                         "colour pictures)");
-    if (vkp_options_given(options, "json")) VKP_TRY(print_document(e, device));
+    if (vkp_options_given(options, "json")) VKP_TRY(print_document(options, e, device));
     else print_table(e);
     if (!e->failed) return VKP_OK;
     return vkp_fail(VKP_INPUT, "%zu pictures could not be read (see the lines above; replace or remove them)",
                     e->failed);
 }
 
+static vkp_status finish_page(const vkp_options *options, const evaluation *e, const vkp_device *device)
+{
+    char title[512], settings[1024];
+    snprintf(title, sizeof title, "vkpix eval %s", vkp_options_argument(options, 0));
+    snprintf(settings, sizeof settings, "model %s, size %u, fit %s, saturation %g%s, on %s",
+             vkp_colorizer_model(e->colorizer), vkp_colorizer_size(e->colorizer),
+             vkp_fit_name(vkp_colorizer_fit(e->colorizer)), e->saturation,
+             vkp_options_given(options, "flip-average") ? ", flip average" : "", device->info.name);
+    return vkp_eval_page_finish(&e->page, e->rows, title, settings);
+}
+
+static vkp_status run_with(const vkp_options *options, const vkp_folder *folder, evaluation *e)
+{
+    vkp_device *device;
+    const char *page = vkp_options_value(options, "page");
+    VKP_TRY(vkp_options_saturation(options, &e->saturation));
+    VKP_TRY(vkp_options_colorizer(options, &device, &e->colorizer));
+    vkp_status status = VKP_OK;
+    e->paged = page != NULL;
+    if (page) status = vkp_eval_page_begin(page, &e->page);
+    if (status == VKP_OK) status = evaluate_all(e, folder);
+    if (status == VKP_OK && page && e->count) status = finish_page(options, e, device);
+    if (status == VKP_OK) status = print_result(options, e, device);
+    vkp_colorizer_destroy(e->colorizer);
+    vkp_options_close(device);
+    return status;
+}
+
 static vkp_status run_on(const vkp_options *options, const vkp_folder *folder)
 {
     evaluation e = {.rows = calloc(folder->count, sizeof *e.rows)};
-    vkp_device *device;
     if (!e.rows)
         return vkp_fail(VKP_MEMORY, "no memory for the table (host memory ran out; close other programs)");
-    vkp_status status = vkp_options_colorizer(options, &device, &e.colorizer);
-    if (status == VKP_OK) {
-        status = evaluate_all(&e, folder);
-        if (status == VKP_OK) status = print_result(options, &e, device);
-        vkp_colorizer_destroy(e.colorizer);
-        vkp_options_close(device);
-    }
+    const vkp_status status = run_with(options, folder, &e);
     free(e.rows);
     return status;
 }
@@ -183,21 +205,39 @@ static vkp_status run(const vkp_options *options)
     return status;
 }
 
-static const vkp_option options_taken[] = {VKP_MODEL_OPTIONS, VKP_OPTION_JSON, VKP_OPTION_DEVICE,
-                                           VKP_OPTION_VARIANT, {0}};
+static const vkp_option options_taken[] = {
+    VKP_MODEL_OPTIONS,
+    {"page", "FOLDER",
+     "write a page to look at, FOLDER/index.html: gray, result and truth of each picture with its figures, "
+     "worst or best first by any of them"},
+    VKP_OPTION_JSON,
+    VKP_OPTION_DEVICE,
+    VKP_OPTION_VARIANT,
+    {0},
+};
 
 const vkp_command vkp_command_eval = {
     .name = "eval",
     .synopsis = "DIR [options]",
     .summary = "make colour pictures gray, colour them, and compare with the originals",
     .details =
-        "Every picture is compared at its own size, as colorize would write it. The last row, and no_color "
-        "in\n"
-        "the JSON document, give the same figures for no colour at all (chroma zero). The columns:\n"
-        "  psnr, psnr_crcb        over R, G, B and over Cr, Cb, in dB, at most 100\n"
-        "  ssim                   structural similarity\n"
-        "  colorfulness           of the result, and original_colorfulness of the picture itself\n"
-        "  l1, l1_crcb            mean absolute difference of R, G, B in 0..1, and of Cr, Cb in -1..1\n",
+        "Every picture is compared at its own size, as colorize would write it. The last row, and no_color\n"
+        "in the JSON document, give the same figures for no colour at all (chroma zero). The columns, and\n"
+        "what JSON calls them where that differs:\n"
+        "  psnr, psnr_crcb     over R, G, B and over Cr, Cb, in dB, at most 100\n"
+        "  ssim                structural similarity\n"
+        "  l1, l1_crcb         mean absolute difference of R, G, B in 0..1, and of Cr, Cb in -1..1\n"
+        "  emd_crcb            distance of the chroma histograms, in levels of 0..255: earth mover's along\n"
+        "                      Cr and along Cb, their mean; unlike an intersection of histograms it tells a\n"
+        "                      colour that is nearly right from one far off, and needs no choice of bins\n"
+        "  cf, cf_orig         colorfulness of the result, original_colorfulness of the picture itself:\n"
+        "                      Hasler and Suesstrunk's, as published\n"
+        "  dcf, |dcf|          delta_cf, abs_delta_cf: cf less cf_orig, and its absolute value; the mean of\n"
+        "                      the first is the difference of the means\n"
+        "  cf_a, cf_a_orig, dcf_a, |dcf_a|\n"
+        "                      colorfulness_abs, original_colorfulness_abs, delta_cf_abs,\n"
+        "                      abs_delta_cf_abs: the same in the other usual form, which takes the absolute\n"
+        "                      values of R - G and of (R + G) / 2 - B\n",
     .options = options_taken,
     .min_arguments = 1,
     .max_arguments = 1,

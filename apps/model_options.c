@@ -26,3 +26,9 @@ vkp_status vkp_options_colorizer(const vkp_options *options, vkp_device **device
                vkp_fit_name(vkp_colorizer_fit(*colorizer)));
     return VKP_OK;
 }
+
+vkp_status vkp_options_saturation(const vkp_options *options, double *factor)
+{
+    *factor = 1;
+    return vkp_options_real(options, "saturation", 0, 10, factor);
+}

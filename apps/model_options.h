@@ -11,12 +11,16 @@
     {"size", "N", "side of the square that the network sees, a multiple of 16; else the run's, else 320"},  \
     {"fit", "WAY", "how a picture becomes that square: wrap, stretch, black, crop or rotate; else the "     \
                    "run's, else wrap"},                                                                     \
-    {"flip-average", NULL, "predict for the mirrored picture too and take the mean; takes twice the time"}
+    {"flip-average", NULL, "predict for the mirrored picture too and take the mean; takes twice the time"}, \
+    {"saturation", "X", "factor for the colours, 0 to 10; 1 by default"}
 
 /* Opens the device and the model that the options name, and says on standard error which they are. Both are
  * NULL on failure; else vkp_colorizer_destroy and vkp_options_close afterwards. VKP_USAGE for an option's
  * value, before any device is opened; and as vkp_device_open and vkp_colorizer_create. */
 VKP_MUST_USE vkp_status vkp_options_colorizer(const vkp_options *options, vkp_device **device,
                                               vkp_colorizer **colorizer);
+
+/* *factor = what --saturation says, 1 where it is not given. VKP_USAGE. */
+VKP_MUST_USE vkp_status vkp_options_saturation(const vkp_options *options, double *factor);
 
 #endif

@@ -286,6 +286,7 @@ static void scores(void **state)
     vkp_scores s[2];
     assert_ok(vkp_scores_compute(&a, &a, &s[0]));
     assert_true(s[0].values[VKP_SCORE_psnr] == 100 && s[0].values[VKP_SCORE_psnr_crcb] == 100);
+    assert_true(s[0].values[VKP_SCORE_emd_crcb] == 0 && s[0].values[VKP_SCORE_abs_delta_cf] == 0);
     assert_true(s[0].values[VKP_SCORE_l1] == 0 && s[0].values[VKP_SCORE_l1_crcb] == 0);
     assert_float_equal(s[0].values[VKP_SCORE_ssim], 1, 1e-9);
     assert_true(s[0].values[VKP_SCORE_colorfulness] == s[0].values[VKP_SCORE_original_colorfulness]);

@@ -1,6 +1,7 @@
 /* vkpix eval from end to end: its figures are those of the pictures that colorize writes. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -42,7 +43,7 @@ static double number(const cJSON *object, const char *key)
 static void check_scores(const cJSON *object, const vkp_scores *wanted)
 {
     for (size_t s = 0; s < VKP_SCORE_COUNT; s++)
-        assert_float_equal(number(object, vkp_score_name(s)), wanted->values[s], 1e-9);
+        assert_float_equal(number(object, vkp_score_get(s)->name), wanted->values[s], 1e-9);
 }
 
 /* The scores of a result against its original. */
@@ -93,10 +94,75 @@ static void table(void **state)
     (void)state;
     program_expect(program_run("", "eval in --flip-average --fit black " MODEL), 0, "");
     const char *out = program_output();
-    for (size_t s = 0; s < VKP_SCORE_COUNT; s++) assert_non_null(strstr(out, vkp_score_name(s)));
+    for (size_t s = 0; s < VKP_SCORE_COUNT; s++) assert_non_null(strstr(out, vkp_score_get(s)->heading));
     for (int i = 0; i < PICTURES; i++) assert_non_null(strstr(out, names[i]));
     assert_non_null(strstr(out, "  mean\n"));
     assert_non_null(strstr(out, "  mean, no colour at all\n"));
+}
+
+static const char *read_text(const char *path)
+{
+    static char *text;
+    size_t bytes;
+    void *data;
+    free(text);
+    assert_ok(vkp_file_read(path, 1 << 20, &data, &bytes));
+    text = data;
+    return text;
+}
+
+/* Which card of the page is whose, by the order that the picture names come in. */
+static void check_card(const char *html, int index, const char *name, int width, int height)
+{
+    static const char *const kinds[] = {"gray", "result", "truth"};
+    char text[96], path[96];
+    snprintf(text, sizeof text, "<h2>%s <small>%d × %d</small>", name, width, height);
+    const char *at = strstr(html, text);
+    assert_non_null(at);
+    for (int k = 0; k < 3; k++) {
+        snprintf(text, sizeof text, "src=\"%04d-%s.jpg\"", index + 1, kinds[k]);
+        at = strstr(at, text);
+        assert_non_null(at);
+        snprintf(path, sizeof path, "page/%04d-%s.jpg", index + 1, kinds[k]);
+        vkp_picture p = small_picture_read(path);
+        assert_true(p.width == width && p.height == height);
+        vkp_picture_free(&p);
+    }
+}
+
+static void page(void **state)
+{
+    (void)state;
+    assert_ok(vkp_folder_make("shown"));
+    small_picture_write("shown/a & <b>.png", 40, 31, 0);
+    small_picture_write("shown/z.png", 30, 31, 1);
+    small_picture_write("shown/c.png", 20, 31, 2);
+    assert_ok(vkp_file_write("shown/gray.pgm", "P2 2 2 255 10 90 200 30\n", 24));
+    program_expect(program_run("", "eval shown --json --saturation 0.5 --page page " MODEL), 0, "");
+    cJSON *document = program_json();
+    const cJSON *list = cJSON_GetObjectItem(document, "pictures");
+    assert_true(number(document, "saturation") == 0.5 && number(document, "count") == 3);
+    const char *html = read_text("page/index.html");
+    check_card(html, 0, "a &amp; &lt;b&gt;.png", 40, 31);
+    check_card(html, 1, "c.png", 20, 31);
+    check_card(html, 2, "z.png", 30, 31);
+    assert_null(strstr(html, "<b>"));
+    /* The rank by l1 of a picture: how many have a larger one, which is worse. */
+    const char *at = html;
+    for (int i = 0; i < 3; i++) {
+        int worse = 0;
+        const double own = number(cJSON_GetArrayItem(list, i), "l1");
+        for (int k = 0; k < 3; k++) worse += number(cJSON_GetArrayItem(list, k), "l1") > own;
+        at = strstr(strstr(at, "<article"), "--l1:");
+        assert_int_equal(strtol(at + 5, NULL, 10), worse);
+    }
+    cJSON_Delete(document);
+    /* Pictures are there, but no page of theirs, once another run has begun. */
+    program_expect(program_run("", "eval gray --page page " MODEL), 1, "colour");
+    assert_false(vkp_file_exists("page/index.html"));
+    assert_ok(vkp_file_write("file", "x", 1));
+    program_expect(program_run("", "eval shown --page file/below " MODEL), 1, "file");
+    program_expect(program_run("", "eval shown --saturation 11 " MODEL), 2, "from 0 to 10");
 }
 
 static void what_cannot_be_compared(void **state)
@@ -127,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_are_colorizes),
         cmocka_unit_test(table),
+        cmocka_unit_test(page),
         cmocka_unit_test(what_cannot_be_compared),
     };
     return cmocka_run_group_tests(tests, enter, scratch_leave);

@@ -12,17 +12,18 @@
 #include "base/status.h"
 #include "image/metrics.h"
 
-enum { PSNR, PSNR_CRCB, L1_RGB, L1_CRCB, SSIM, COLORFULNESS, METRICS };
+enum { PSNR, PSNR_CRCB, L1_RGB, L1_CRCB, SSIM, EMD, COLORFULNESS, COLORFULNESS_ABS, METRICS };
 
 typedef vkp_status compare_function(const uint8_t *a, const uint8_t *b, int width, int height, double *out);
 
 static compare_function *const compare[] = {vkp_metric_psnr, vkp_metric_psnr_crcb, vkp_metric_l1_rgb,
-                                            vkp_metric_l1_crcb, vkp_metric_ssim};
+                                            vkp_metric_l1_crcb, vkp_metric_ssim, vkp_metric_emd_crcb};
 
 static void measure(const uint8_t *a, const uint8_t *b, int width, int height, double out[METRICS])
 {
-    for (int m = PSNR; m <= SSIM; m++) assert_int_equal(compare[m](a, b, width, height, &out[m]), VKP_OK);
+    for (int m = PSNR; m <= EMD; m++) assert_int_equal(compare[m](a, b, width, height, &out[m]), VKP_OK);
     assert_int_equal(vkp_metric_colorfulness(a, width, height, &out[COLORFULNESS]), VKP_OK);
+    assert_int_equal(vkp_metric_colorfulness_abs(a, width, height, &out[COLORFULNESS_ABS]), VKP_OK);
 }
 
 static void assert_near(double got, double expected, double tolerance)
@@ -70,9 +71,10 @@ static void values_are_the_references(void **state)
     double expected[METRICS], got[METRICS];
     while (fgets(line, sizeof line, file)) {
         if (*line == '#') continue;
-        int fields = sscanf(line, "%d %d %15s %lf %lf %lf %lf %lf %lf", &width, &height, kind, &expected[0],
-                            &expected[1], &expected[2], &expected[3], &expected[4], &expected[5]);
-        assert_int_equal(fields, 9);
+        int at, length;
+        assert_int_equal(sscanf(line, "%d %d %15s%n", &width, &height, kind, &at), 3);
+        for (int m = 0; m < METRICS; m++, at += length)
+            assert_int_equal(sscanf(line + at, "%lf%n", &expected[m], &length), 1);
         uint8_t *a = make(width, height, kind), *b = make(width, height, NULL);
         measure(a, b, width, height, got);
         for (int m = 0; m < METRICS; m++) assert_near(got[m], expected[m], 1e-10 * (1 + fabs(expected[m])));
@@ -91,7 +93,7 @@ static void equal_pictures_are_perfect(void **state)
     for (size_t i = 0; i < 31 * 17; i++) b[4 * i + 3] = 0;
     measure(a, b, 31, 17, got);
     assert_true(isinf(got[PSNR]) && got[PSNR] > 0 && isinf(got[PSNR_CRCB]) && got[PSNR_CRCB] > 0);
-    assert_true(got[L1_RGB] == 0 && got[L1_CRCB] == 0);
+    assert_true(got[L1_RGB] == 0 && got[L1_CRCB] == 0 && got[EMD] == 0);
     assert_near(got[SSIM], 1, 1e-12);
     free(a), free(b);
 }
@@ -109,13 +111,27 @@ static void black_and_white_by_hand(void **state)
     assert_near(got[L1_RGB], 1, 1e-12);
     assert_near(got[L1_CRCB], 0, 1e-5);
     assert_near(got[SSIM], 6.5025 / (255. * 255. + 6.5025), 1e-9);
-    assert_true(got[COLORFULNESS] == 0);
+    assert_true(got[COLORFULNESS] == 0 && got[COLORFULNESS_ABS] == 0 && got[EMD] == 0);
     /* Pure red: rg = 255, yb = 127.5, no variance. Its Cr is 1, its Cb -.337472. */
     for (size_t i = 0; i < 400; i++) white[4 * i + 1] = white[4 * i + 2] = 0;
     measure(white, black, 20, 20, got);
     assert_near(got[COLORFULNESS], .3 * sqrt(255. * 255. + 127.5 * 127.5), 1e-9);
+    assert_true(got[COLORFULNESS_ABS] == got[COLORFULNESS]);
     assert_near(got[L1_CRCB], (1 + .337472) / 2, 1e-9);
+    assert_near(got[EMD], (128 + 43) / 2., 0); /* 127.5 and -43.03, rounded */
     assert_near(got[PSNR_CRCB], 10 * log10(4 / ((1 + .337472 * .337472) / 2)), 1e-9);
+}
+
+/* Half red, half cyan: R - G is 255 and -255, which only the published form takes for variance. */
+static void opposite_colours_by_hand(void **state)
+{
+    (void)state;
+    const uint8_t pixels[] = {255, 0, 0, 255, 0, 255, 255, 255}, swapped[] = {0, 255, 255, 0, 255, 0, 0, 0};
+    double got[METRICS];
+    measure(pixels, swapped, 2, 1, got);
+    assert_near(got[COLORFULNESS], sqrt(255. * 255. + 127.5 * 127.5), 1e-9);
+    assert_near(got[COLORFULNESS_ABS], .3 * sqrt(255. * 255. + 127.5 * 127.5), 1e-9);
+    assert_true(got[EMD] == 0 && got[L1_CRCB] > .5); /* the same colours, elsewhere */
 }
 
 static void empty_pictures_are_errors(void **state)
@@ -123,11 +139,12 @@ static void empty_pictures_are_errors(void **state)
     (void)state;
     const uint8_t pixel[4] = {0};
     double out = 7;
-    for (int m = PSNR; m <= SSIM; m++) {
+    for (int m = PSNR; m <= EMD; m++) {
         assert_int_equal(compare[m](pixel, pixel, 0, 1, &out), VKP_SHAPE);
         assert_int_equal(compare[m](pixel, pixel, 1, -1, &out), VKP_SHAPE);
     }
     assert_int_equal(vkp_metric_colorfulness(pixel, 1, 0, &out), VKP_SHAPE);
+    assert_int_equal(vkp_metric_colorfulness_abs(pixel, 0, 1, &out), VKP_SHAPE);
     assert_true(out == 7);
 }
 
@@ -137,6 +154,7 @@ int main(void)
         cmocka_unit_test(values_are_the_references),
         cmocka_unit_test(equal_pictures_are_perfect),
         cmocka_unit_test(black_and_white_by_hand),
+        cmocka_unit_test(opposite_colours_by_hand),
         cmocka_unit_test(empty_pictures_are_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "image/metrics.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define WINDOW 11 /* SSIM's, at most */
@@ -77,7 +78,46 @@ vkp_status vkp_metric_l1_crcb(const uint8_t *a, const uint8_t *b, int width, int
     return VKP_OK;
 }
 
-vkp_status vkp_metric_colorfulness(const uint8_t *picture, int width, int height, double *out)
+/* Chroma in levels, -127.5..127.5 rounded to whole ones (halves up), from -128 on. Halves are common (G = B),
+ * so the coefficients are whole millionths here and nothing is left to rounding errors. */
+enum { CHROMA_LEVELS = 257, MILLION = 1000000 };
+
+static void count_chroma(const uint8_t *picture, size_t n, uint64_t cr[CHROMA_LEVELS],
+                         uint64_t cb[CHROMA_LEVELS])
+{
+    const int shift = 128 * MILLION + MILLION / 2;
+    for (size_t i = 0; i < n; i++) {
+        const int r = picture[4 * i], g = picture[4 * i + 1], b = picture[4 * i + 2];
+        cr[(500000 * r - 418688 * g - 81312 * b + shift) / MILLION]++;
+        cb[(500000 * b - 331264 * g - 168736 * r + shift) / MILLION]++;
+    }
+}
+
+/* The sum over the levels of |difference of the cumulated histograms|: what crosses each border of levels. */
+static uint64_t mass_moved(const uint64_t a[CHROMA_LEVELS], const uint64_t b[CHROMA_LEVELS])
+{
+    int64_t difference = 0;
+    uint64_t moved = 0;
+    for (int i = 0; i < CHROMA_LEVELS; i++) {
+        difference += (int64_t)a[i] - (int64_t)b[i];
+        moved += (uint64_t)(difference < 0 ? -difference : difference);
+    }
+    return moved;
+}
+
+vkp_status vkp_metric_emd_crcb(const uint8_t *a, const uint8_t *b, int width, int height, double *out)
+{
+    VKP_TRY(check(width, height));
+    uint64_t counts[2][2][CHROMA_LEVELS] = {{{0}}}; /* by picture and axis */
+    size_t n = pixels(width, height);
+    count_chroma(a, n, counts[0][0], counts[0][1]);
+    count_chroma(b, n, counts[1][0], counts[1][1]);
+    uint64_t moved = mass_moved(counts[0][0], counts[1][0]) + mass_moved(counts[0][1], counts[1][1]);
+    *out = (double)moved / (2. * (double)n);
+    return VKP_OK;
+}
+
+static vkp_status colorfulness(const uint8_t *picture, int width, int height, bool absolute, double *out)
 {
     VKP_TRY(check(width, height));
     int64_t rg_sum = 0, rg_squares = 0, yb_sum = 0, yb_squares = 0; /* of 2 yb, to stay whole */
@@ -85,8 +125,8 @@ vkp_status vkp_metric_colorfulness(const uint8_t *picture, int width, int height
     for (size_t i = 0; i < n; i++) {
         const uint8_t *p = picture + 4 * i;
         int rg = p[0] - p[1], yb = p[0] + p[1] - 2 * p[2];
-        rg_sum += rg, rg_squares += rg * rg;
-        yb_sum += yb, yb_squares += yb * yb;
+        rg_sum += absolute ? abs(rg) : rg, rg_squares += rg * rg;
+        yb_sum += absolute ? abs(yb) : yb, yb_squares += yb * yb;
     }
     double count = (double)n, rg_mean = (double)rg_sum / count, yb_mean = .5 * (double)yb_sum / count;
     double rg_variance = (double)rg_squares / count - rg_mean * rg_mean;
@@ -94,6 +134,16 @@ vkp_status vkp_metric_colorfulness(const uint8_t *picture, int width, int height
     /* Of a constant picture, rounding may leave less than nothing. */
     *out = sqrt(fmax(0, rg_variance + yb_variance)) + .3 * sqrt(rg_mean * rg_mean + yb_mean * yb_mean);
     return VKP_OK;
+}
+
+vkp_status vkp_metric_colorfulness(const uint8_t *picture, int width, int height, double *out)
+{
+    return colorfulness(picture, width, height, false, out);
+}
+
+vkp_status vkp_metric_colorfulness_abs(const uint8_t *picture, int width, int height, double *out)
+{
+    return colorfulness(picture, width, height, true, out);
 }
 
 /* The separable window: weights[0..size), summing to 1. Returns its size. */

@@ -42,4 +42,18 @@ VKP_MUST_USE vkp_status vkp_metric_ssim(const uint8_t *a, const uint8_t *b, int 
  * 0..255, population variances. 0 for a gray picture; some 45 for an ordinary photograph. */
 VKP_MUST_USE vkp_status vkp_metric_colorfulness(const uint8_t *picture, int width, int height, double *out);
 
+/* The same of rg = |R - G| and yb = |(R + G) / 2 - B|, as many programs have it: opposite colours add to the
+ * mean instead of to the variance, so that figures are lower and compare only with others of this form. */
+VKP_MUST_USE vkp_status vkp_metric_colorfulness_abs(const uint8_t *picture, int width, int height,
+                                                    double *out);
+
+/* Earth mover's distance (Wasserstein's of order 1) between the histograms of a's and b's Cr, and of their
+ * Cb, and the mean of the two, in levels of 0..255 (vkp_metric_psnr_crcb's): how far a pixel's chroma has to
+ * go on average until both pictures have the same colours, wherever those lie. Chroma is rounded to whole
+ * levels, halves up. At most the mean of |a - b| of the unrounded planes plus 1. An intersection of histograms
+ * depends on the choice of bins and cannot tell a colour that is nearly right from one far off; this can.
+ * Each axis by itself: there the distance is the sum of |difference of the cumulated histograms|. */
+VKP_MUST_USE vkp_status vkp_metric_emd_crcb(const uint8_t *a, const uint8_t *b, int width, int height,
+                                            double *out);
+
 #endif

@@ -48,17 +48,26 @@ def ssim(a, b):
     return (((2 * ma * mb + c1) * (2 * cov + c2)) / ((ma**2 + mb**2 + c1) * (va + vb + c2))).mean().item()
 
 
-def colorfulness(p):
+def emd(a, b):
+    """Of as many samples, the distance is the mean distance in the order of size."""
+    def levels(p):
+        r, g, b = (p[..., i].astype(np.int64).ravel() for i in range(3))
+        millionths = np.stack([500000 * r - 418688 * g - 81312 * b, 500000 * b - 331264 * g - 168736 * r])
+        return np.sort((millionths + 500000) // 1000000, axis=1)
+    return np.mean(np.abs(levels(a) - levels(b)))
+
+
+def colorfulness(p, form=lambda plane: plane):
     r, g, b = (p[..., i].astype(np.float64) for i in range(3))
-    rg, yb = r - g, (r + g) / 2 - b
+    rg, yb = form(r - g), form((r + g) / 2 - b)
     return np.sqrt(rg.var() + yb.var()) + .3 * np.sqrt(rg.mean() ** 2 + yb.mean() ** 2)
 
 
-print("# width height kind psnr psnr_crcb l1_rgb l1_crcb ssim colorfulness (metrics.py makes this file)")
+print("# width height kind psnr psnr_crcb l1_rgb l1_crcb ssim emd_crcb colorfulness colorfulness_abs (metrics.py makes this file)")
 for width, height in SIZES:
     for kind in KINDS:
         a, b = pictures(width, height, kind)
         ca, cb = crcb(a), crcb(b)
         values = [psnr(a, b, 255.0), psnr(ca, cb, 2.0), np.mean(np.abs(a - b)) / 255, np.mean(np.abs(ca - cb)),
-                  ssim(a, b), colorfulness(a)]
+                  ssim(a, b), emd(a, b), colorfulness(a), colorfulness(a, np.abs)]
         print(width, height, kind, *("%.15g" % v for v in values))
