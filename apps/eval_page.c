@@ -25,7 +25,7 @@ static const char style[] =
     "h1{font-size:1.3rem;margin:0}h2{font-size:1rem;margin:0 0 .5rem;overflow-wrap:anywhere}\n"
     "p,small,figcaption,.none,.means td:last-child{color:var(--dim)}\n"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.85rem;line-height:1.25}\n"
-    "th{font-weight:normal;text-align:left}td{text-align:right;padding:0 0 0 .7rem}\n"
+    "th,td{vertical-align:top}th{font-weight:normal;text-align:left;padding:0}td{text-align:right;padding:0 0 0 .7rem}\n"
     ".means td:last-child{text-align:left}\n"
     "fieldset{border:0;padding:0;margin:1rem 0 0}legend{padding:0;font-weight:bold}\n"
     "label{display:inline-block;margin:.2rem .9rem .2rem 0;white-space:nowrap}\n"
@@ -33,8 +33,8 @@ static const char style[] =
     "article{background:var(--card);border-radius:.5rem;padding:.8rem;margin-bottom:1rem}\n"
     ".strip{display:grid;grid-template-columns:1fr 1fr 1fr auto;gap:.6rem;align-items:start}\n"
     "figure{margin:0}img{display:block;width:100%;height:auto;max-width:24rem}figcaption{font-size:.8rem}\n"
-    "@media(max-width:46rem){body{padding:.5rem}.strip{grid-template-columns:1fr 1fr}.gray{order:1}"
-    ".strip table{order:2;font-size:.75rem}}\n";
+    "@media(max-width:46rem){body{padding:.5rem}.strip{grid-template-columns:repeat(2,minmax(0,1fr))}"
+    ".gray{order:1}.strip table{order:2;font-size:.68rem}.strip td{padding:0 0 0 .35rem}}\n";
 
 static vkp_status join(const vkp_eval_page *page, const char *name, char **path)
 {
