@@ -51,18 +51,23 @@ static vkp_status write_picture(const colorizing *c, const char *path, const vkp
     return vkp_picture_write(path, picture, (int)c->quality);
 }
 
-static vkp_status write_result(const colorizing *c, const char *path, const vkp_picture *colored,
-                               const vkp_picture *original)
+/* `original` gives what it has beside its pixels to the result; `seen` is it at the result's size. */
+static vkp_status write_result(const colorizing *c, const char *path, vkp_picture *colored,
+                               const vkp_picture *seen, vkp_picture *original)
 {
-    if (!c->pair) return write_picture(c, path, colored);
+    if (!c->pair) {
+        vkp_picture_pass_on(original, colored);
+        return write_picture(c, path, colored);
+    }
     vkp_picture pair;
-    VKP_TRY(make_pair(colored, original, &pair));
+    VKP_TRY(make_pair(colored, seen, &pair));
+    vkp_picture_pass_on(original, &pair);
     const vkp_status status = write_picture(c, path, &pair);
     vkp_picture_free(&pair);
     return status;
 }
 
-static vkp_status colorize(const colorizing *c, const vkp_picture *original, const char *output)
+static vkp_status colorize(const colorizing *c, vkp_picture *original, const char *output)
 {
     const float saturation = (float)c->saturation;
     vkp_picture colored = {0}, seen = {0};
@@ -70,7 +75,7 @@ static vkp_status colorize(const colorizing *c, const vkp_picture *original, con
     vkp_status status = c->small
                             ? vkp_colorizer_join_small(c->colorizer, original, saturation, &colored, &seen)
                             : vkp_colorizer_join(c->colorizer, original, saturation, &colored);
-    if (status == VKP_OK) status = write_result(c, output, &colored, c->small ? &seen : original);
+    if (status == VKP_OK) status = write_result(c, output, &colored, c->small ? &seen : original, original);
     vkp_picture_free(&colored);
     vkp_picture_free(&seen);
     return status;
@@ -92,10 +97,13 @@ static vkp_status colorize_next(colorizing *c, vkp_loader *loader, const vkp_job
         c->failed++;
         return VKP_OK;
     }
-    status = colorize(c, &item.picture, jobs->list[item.index].output);
+    const vkp_job *job = &jobs->list[item.index];
+    if (item.picture.kept.left_out)
+        vkp_report("%s: its colour profile %s and is not kept", job->input, item.picture.kept.left_out);
+    status = colorize(c, &item.picture, job->output);
     vkp_picture_free(&item.picture);
     if (!concerns_one_picture(status)) return status;
-    vkp_report("error: cannot colour %s: %s", jobs->list[item.index].input, vkp_error());
+    vkp_report("error: cannot colour %s: %s", job->input, vkp_error());
     c->failed++;
     return VKP_OK;
 }
