@@ -1,5 +1,5 @@
-/* Deep: pictures of 16 bits a sample. Their colours are predicted, so chroma at 8 bits will do; what they had at
- * 16 bits, luma and alpha, stays exact (vkp_picture's deep). */
+/* Deep: pictures of 16 bits a sample. Their colours are predicted, so chroma at 8 bits will do; what they had
+ * at 16 bits, luma and alpha, stays exact (vkp_picture's deep). */
 #ifndef VKP_IMAGE_DEEP_H
 #define VKP_IMAGE_DEEP_H
 

@@ -57,7 +57,8 @@ static const uint8_t *find_chunk(const uint8_t *b, size_t size, const char *type
     return NULL;
 }
 
-const uint8_t *vkp_format_png_chunk(const uint8_t *b, size_t size, const char *type, size_t *length, bool *found)
+const uint8_t *vkp_format_png_chunk(const uint8_t *b, size_t size, const char *type, size_t *length,
+                                    bool *found)
 {
     const uint8_t *chunk = find_chunk(b, size, type);
     *found = chunk;

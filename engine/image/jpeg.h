@@ -28,8 +28,8 @@ typedef struct vkp_jpeg_part {
 
 enum { VKP_JPEG_MAX_PARTS = 255 };
 
-/* The parts of the ICC profile in their order; their number, 0 when there is no profile, or when its parts are
- * not numbered 1 to their count, each once. *found: there is a part of one at least. */
+/* The parts of the ICC profile in their order; returns their number, 0 when there is no profile, or when its
+ * parts are not numbered 1 to their count, each once. *found: there is a part of one at least. */
 size_t vkp_jpeg_icc(const uint8_t *bytes, size_t size, vkp_jpeg_part parts[VKP_JPEG_MAX_PARTS], bool *found);
 
 #endif

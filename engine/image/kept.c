@@ -13,7 +13,8 @@ enum { EXIF_HEAD = 6, ICC_HEAD = 128 };
 
 static vkp_status no_memory(void)
 {
-    return vkp_fail(VKP_MEMORY, "no memory for a picture's profile (host memory ran out; close other programs)");
+    return vkp_fail(VKP_MEMORY,
+                    "no memory for a picture's profile (host memory ran out; close other programs)");
 }
 
 static uint32_t be32(const uint8_t *p)

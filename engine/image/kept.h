@@ -1,6 +1,7 @@
-/* Kept: what a picture's file says beside its pixels, and what a copy of the picture should say too: the Exif
- * block and the ICC profile. JPEG has them in APP1 and APP2 segments (ICC.1, annex B.4), PNG in the chunks eXIf
- * and iCCP (W3C PNG, 11.3). What is damaged is left out and is never an error: the picture is what counts. */
+/* Kept: what a picture's file says beside its pixels, and what a copy of the picture should say too: the
+ * Exif block and the ICC profile. JPEG has them in APP1 and APP2 segments (ICC.1, annex B.4), PNG in the
+ * chunks eXIf and iCCP (W3C PNG, 11.3). What is damaged is left out and is never an error: the picture is
+ * what counts. */
 #ifndef VKP_IMAGE_KEPT_H
 #define VKP_IMAGE_KEPT_H
 

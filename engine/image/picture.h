@@ -18,11 +18,11 @@ enum { VKP_PICTURE_MAX_PIXELS = 200 * 1000 * 1000 };
 
 typedef struct vkp_picture {
     int width, height;
-    uint8_t *rgba; /* height x width x 4, rows from top to bottom, no gaps; malloc'd */
-    bool gray;     /* the file had no colour channels */
-    bool alpha;    /* the file had an alpha channel; else alpha is 255 everywhere */
-    uint16_t *deep; /* height x width x 2, luma (BT.601) and alpha at 16 bits, malloc'd; NULL: 8 bits are all */
-    vkp_kept kept; /* Exif and ICC profile */
+    uint8_t *rgba;  /* height x width x 4, rows from top to bottom, no gaps; malloc'd */
+    uint16_t *deep; /* height x width x 2, luma (BT.601) and alpha at 16 bits; malloc'd; NULL: 8 bits only */
+    bool gray;      /* the file had no colour channels */
+    bool alpha;     /* the file had an alpha channel; else alpha is 255 everywhere */
+    vkp_kept kept;  /* Exif and ICC profile */
 } vkp_picture;
 
 /* Reads the file at `path`. Pictures of more than max_pixels (0: VKP_PICTURE_MAX_PIXELS) are refused by their
@@ -44,18 +44,18 @@ VKP_MUST_USE vkp_status vkp_picture_info_decode(const void *bytes, size_t size, 
 /* A black, opaque picture. VKP_MEMORY; VKP_SHAPE: sides below 1 or more than INT_MAX bytes. */
 VKP_MUST_USE vkp_status vkp_picture_make(int width, int height, vkp_picture *picture);
 
-/* Gives `to`, made from `from`, what from's file had beside 8-bit pixels: Exif and ICC profile and, where both
- * have one size, luma and alpha at 16 bits. They are from's no more. */
+/* Gives `to`, made from `from`, what from's file had beside 8-bit pixels: Exif and ICC profile and, where
+ * both have one size, luma and alpha at 16 bits. They are from's no more. */
 void vkp_picture_pass_on(vkp_picture *from, vkp_picture *to);
 
 /* Frees all that it has and zeroes *picture; a zeroed picture is fine. */
 void vkp_picture_free(vkp_picture *picture);
 
 /* Writes the picture in the format that `path`'s extension names (png, jpg, jpeg, bmp, tga, ppm, pnm, in
- * upper or lower case), whole or not at all (vkp_file_write). PNG, BMP and TGA keep alpha if picture->alpha; the
- * others drop it. PNG, PPM and PNM have 16 bits a sample if picture->deep; PNG and JPEG keep Exif (vkp_kept_exif)
- * and ICC profile. JPEG takes quality 1..100, and subsamples chroma at 90 and below; the others ignore it.
- * VKP_USAGE: extension or quality; VKP_SHAPE: too large for the format; VKP_IO; VKP_MEMORY. */
+ * upper or lower case), whole or not at all (vkp_file_write). PNG, BMP and TGA keep alpha if picture->alpha;
+ * the others drop it. PNG, PPM and PNM have 16 bits a sample if picture->deep; PNG and JPEG keep Exif
+ * (vkp_kept_exif) and ICC profile. JPEG takes quality 1..100, and subsamples chroma at 90 and below; the
+ * others ignore it. VKP_USAGE: extension or quality; VKP_SHAPE: too large for the format; VKP_IO; VKP_MEMORY. */
 VKP_MUST_USE vkp_status vkp_picture_write(const char *path, const vkp_picture *picture, int quality);
 
 /* Whether vkp_picture_write knows the extension: VKP_OK or VKP_USAGE, before any work is done. */

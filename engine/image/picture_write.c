@@ -90,8 +90,8 @@ static bool encode_pnm(const vkp_picture *p, const uint8_t *rgb, vkp_sink *s)
     return written;
 }
 
-static void take_segment(vkp_sink *s, uint8_t marker, const void *head, size_t head_size, const uint8_t *data,
-                         size_t size)
+static void take_segment(vkp_sink *s, uint8_t marker, const void *head, size_t head_size,
+                         const uint8_t *data, size_t size)
 {
     const size_t length = 2 + head_size + size;
     vkp_sink_take(s, (uint8_t[]){0xff, marker, (uint8_t)(length >> 8), (uint8_t)length}, 4);
@@ -123,8 +123,8 @@ static bool encode_jpeg(const vkp_picture *p, const uint8_t *rgb, int quality, v
 {
     vkp_sink plain = {.bytes = NULL};
     const size_t head = 20;
-    bool written = stbi_write_jpg_to_func(take, &plain, p->width, p->height, 3, rgb, quality) && !plain.failed;
-    written = written && plain.size > head;
+    const int made = stbi_write_jpg_to_func(take, &plain, p->width, p->height, 3, rgb, quality);
+    const bool written = made && !plain.failed && plain.size > head;
     if (written) {
         vkp_sink_take(s, plain.bytes, head);
         take_kept(p, s);
@@ -169,10 +169,12 @@ vkp_status vkp_picture_write(const char *path, const vkp_picture *picture, int q
                         quality);
     VKP_TRY(check_shape(path, format, picture));
     vkp_sink s = {.bytes = NULL};
-    const vkp_status status =
-        encode_any(format, picture, quality, &s)
-            ? vkp_file_write(path, s.bytes, s.size)
-            : vkp_fail(VKP_MEMORY, "no memory to encode %s (host memory ran out; close other programs)", path);
+    vkp_status status;
+    if (encode_any(format, picture, quality, &s))
+        status = vkp_file_write(path, s.bytes, s.size);
+    else
+        status =
+            vkp_fail(VKP_MEMORY, "no memory to encode %s (host memory ran out; close other programs)", path);
     free(s.bytes);
     return status;
 }
