@@ -72,16 +72,17 @@ vkp_status vkp_grid_pairs(const uint8_t *const *fake, const uint8_t *const *real
 vkp_status vkp_grid_captioned(const uint8_t *const *pictures, const char *const *captions, int count,
                               int columns, int width, int height, vkp_grid *grid)
 {
-    int64_t cell = height < 1 ? 0 : (int64_t)height + VKP_FIGURE_CAPTION_HEIGHT;
-    VKP_TRY(make_sheet("pictures", count, &columns, width, cell, grid));
+    const int cell_width = width < 1 || width > VKP_GRID_CAPTION_WIDTH ? width : VKP_GRID_CAPTION_WIDTH;
+    const int64_t cell = height < 1 ? 0 : (int64_t)height + VKP_FIGURE_CAPTION_HEIGHT;
+    VKP_TRY(make_sheet("pictures", count, &columns, cell_width, cell, grid));
     vkp_status status = VKP_OK;
     for (int i = 0; i < count && status == VKP_OK; i++) {
-        int left = (int)extent(i % columns, width), top = (int)extent(i / columns, cell);
-        place(grid, pictures[i], width, height, left, top);
+        int left = (int)extent(i % columns, cell_width), top = (int)extent(i / columns, cell);
+        place(grid, pictures[i], width, height, left + (cell_width - width) / 2, top);
         vkp_picture caption;
-        status = vkp_figure_caption(captions[i], width, &caption);
+        status = vkp_figure_caption(captions[i], cell_width, &caption);
         if (status != VKP_OK) break;
-        place(grid, caption.rgba, width, VKP_FIGURE_CAPTION_HEIGHT, left, top + height);
+        place(grid, caption.rgba, cell_width, VKP_FIGURE_CAPTION_HEIGHT, left, top + height);
         vkp_picture_free(&caption);
     }
     if (status != VKP_OK) vkp_grid_free(grid);

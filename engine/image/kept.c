@@ -194,6 +194,13 @@ void vkp_kept_exif(const vkp_kept *kept, int width, int height, uint8_t **block,
     *size = 0;
 }
 
+void vkp_kept_move(vkp_kept *from, vkp_kept *to)
+{
+    vkp_kept_free(to);
+    *to = *from;
+    *from = (vkp_kept){.exif = NULL};
+}
+
 void vkp_kept_free(vkp_kept *kept)
 {
     free(kept->exif);

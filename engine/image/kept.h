@@ -38,6 +38,9 @@ VKP_MUST_USE vkp_status vkp_kept_find(vkp_picture_format format, const uint8_t *
  * segment. */
 void vkp_kept_exif(const vkp_kept *kept, int width, int height, uint8_t **block, size_t *size);
 
+/* What `from` has becomes to's, what `to` had is freed. */
+void vkp_kept_move(vkp_kept *from, vkp_kept *to);
+
 /* Frees both and zeroes *kept; a zeroed one is fine. */
 void vkp_kept_free(vkp_kept *kept);
 

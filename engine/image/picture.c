@@ -317,9 +317,7 @@ void vkp_picture_free(vkp_picture *picture)
 
 void vkp_picture_pass_on(vkp_picture *from, vkp_picture *to)
 {
-    vkp_kept_free(&to->kept);
-    to->kept = from->kept;
-    from->kept = (vkp_kept){.exif = NULL};
+    vkp_kept_move(&from->kept, &to->kept);
     if (from->width != to->width || from->height != to->height) return;
     free(to->deep);
     to->deep = from->deep;

@@ -44,8 +44,8 @@ VKP_MUST_USE vkp_status vkp_picture_info_decode(const void *bytes, size_t size, 
 /* A black, opaque picture. VKP_MEMORY; VKP_SHAPE: sides below 1 or more than INT_MAX bytes. */
 VKP_MUST_USE vkp_status vkp_picture_make(int width, int height, vkp_picture *picture);
 
-/* Gives `to`, made from `from`, what from's file had beside 8-bit pixels: Exif and ICC profile and, where
- * both have one size, luma and alpha at 16 bits. They are from's no more. */
+/* Gives `to`, which shows the same pixels in other colours, what from's file had beside 8-bit pixels: Exif
+ * and ICC profile and, unless the sizes differ, luma and alpha at 16 bits. They are from's no more. */
 void vkp_picture_pass_on(vkp_picture *from, vkp_picture *to);
 
 /* Frees all that it has and zeroes *picture; a zeroed picture is fine. */
@@ -55,7 +55,8 @@ void vkp_picture_free(vkp_picture *picture);
  * upper or lower case), whole or not at all (vkp_file_write). PNG, BMP and TGA keep alpha if picture->alpha;
  * the others drop it. PNG, PPM and PNM have 16 bits a sample if picture->deep; PNG and JPEG keep Exif
  * (vkp_kept_exif) and ICC profile. JPEG takes quality 1..100, and subsamples chroma at 90 and below; the
- * others ignore it. VKP_USAGE: extension or quality; VKP_SHAPE: too large for the format; VKP_IO; VKP_MEMORY. */
+ * others ignore it.
+ * VKP_USAGE: extension or quality; VKP_SHAPE: too large for the format; VKP_IO; VKP_MEMORY. */
 VKP_MUST_USE vkp_status vkp_picture_write(const char *path, const vkp_picture *picture, int quality);
 
 /* Whether vkp_picture_write knows the extension: VKP_OK or VKP_USAGE, before any work is done. */
