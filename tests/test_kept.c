@@ -16,113 +16,11 @@
 #include "blob.h"
 #include "image/deep.h"
 #include "image/picture.h"
+#include "kept_samples.h"
 #include "scratch.h"
 #include "small_picture.h"
 
-enum { W = 24, H = 16, DEEP_W = 37, DEEP_H = 29 };
-
-static const uint8_t one_tag[] = {0, 0, 0, 1, 'c', 'p', 'r', 't', 0, 0, 0, 144};
-
-static void put_be32(uint8_t *p, size_t v)
-{
-    for (int i = 0; i < 4; i++) p[i] = (uint8_t)(v >> (24 - 8 * i));
-}
-
-/* A profile of `size` bytes (a multiple of 4, at least 160) whose one tag fills it with noise. */
-static blob make_profile(const char *space, size_t size)
-{
-    blob b = {calloc(size, 1), size};
-    assert_non_null(b.bytes);
-    put_be32(b.bytes, size);
-    memcpy(b.bytes + 8, "\2\x40\0\0mntr", 8);
-    memcpy(b.bytes + 16, space, 4);
-    memcpy(b.bytes + 20, "XYZ ", 4);
-    memcpy(b.bytes + 36, "acsp", 4);
-    memcpy(b.bytes + 68, "\0\0\xf6\xd6\0\1\0\0\0\0\xd3\x2d", 12); /* D50 */
-    memcpy(b.bytes + 128, one_tag, sizeof one_tag);
-    put_be32(b.bytes + 140, size - 144);
-    for (size_t i = 144; i < size; i++) b.bytes[i] = (uint8_t)vkp_random_u32(5, 1, i);
-    return b;
-}
-
-static ExifEntry *add_entry(ExifData *data, ExifIfd ifd, ExifTag tag, ExifFormat format, unsigned count)
-{
-    ExifEntry *entry = exif_entry_new();
-    entry->tag = tag;
-    entry->format = format;
-    entry->components = count;
-    entry->size = count * exif_format_get_size(format);
-    entry->data = calloc(entry->size, 1);
-    exif_content_add_entry(data->ifd[ifd], entry);
-    exif_entry_unref(entry);
-    return entry;
-}
-
-/* "Exif\0\0" and a block that has a maker, an unknown tag, sizes of its own, a thumbnail. */
-static blob make_exif(int orientation, bool big_endian)
-{
-    static const uint8_t thumbnail[] = "\xff\xd8THUMBNAIL\xff\xd9";
-    const ExifByteOrder order = big_endian ? EXIF_BYTE_ORDER_MOTOROLA : EXIF_BYTE_ORDER_INTEL;
-    ExifData *d = exif_data_new();
-    exif_data_set_byte_order(d, order);
-    exif_set_short(add_entry(d, EXIF_IFD_0, EXIF_TAG_ORIENTATION, EXIF_FORMAT_SHORT, 1)->data, order,
-                   (ExifShort)orientation);
-    memcpy(add_entry(d, EXIF_IFD_0, EXIF_TAG_MAKE, EXIF_FORMAT_ASCII, 7)->data, "Plates", 7);
-    memcpy(add_entry(d, EXIF_IFD_0, (ExifTag)0xc6f3, EXIF_FORMAT_ASCII, 8)->data, "unknown", 8);
-    add_entry(d, EXIF_IFD_EXIF, EXIF_TAG_PIXEL_X_DIMENSION, EXIF_FORMAT_LONG, 1);
-    add_entry(d, EXIF_IFD_EXIF, EXIF_TAG_PIXEL_Y_DIMENSION, EXIF_FORMAT_SHORT, 1);
-    add_entry(d, EXIF_IFD_GPS, (ExifTag)EXIF_TAG_GPS_LATITUDE_REF, EXIF_FORMAT_ASCII, 2)->data[0] = 'N';
-    exif_set_short(add_entry(d, EXIF_IFD_1, EXIF_TAG_COMPRESSION, EXIF_FORMAT_SHORT, 1)->data, order, 6);
-    d->data = malloc(sizeof thumbnail);
-    memcpy(d->data, thumbnail, sizeof thumbnail);
-    d->size = sizeof thumbnail;
-    blob b = {NULL, 0};
-    unsigned size;
-    exif_data_save_data(d, &b.bytes, &size);
-    b.size = size;
-    exif_data_unref(d);
-    assert_true(b.size > 6);
-    return b;
-}
-
-static void add_segment(blob *b, uint8_t marker, const void *data, size_t size)
-{
-    blob_add(b, (uint8_t[]){0xff, marker, (uint8_t)((size + 2) >> 8), (uint8_t)(size + 2)}, 4);
-    blob_add(b, data, size);
-}
-
-static void add_icc_part(blob *b, int number, int count, const uint8_t *data, size_t size)
-{
-    blob part = {NULL, 0};
-    blob_add(&part, "ICC_PROFILE", 12);
-    blob_add(&part, (uint8_t[]){(uint8_t)number, (uint8_t)count}, 2);
-    blob_add(&part, data, size);
-    add_segment(b, 0xe2, part.bytes, part.size);
-    blob_free(&part);
-}
-
-static blob plain_jpeg(void)
-{
-    small_picture_write("plain.jpg", W, H, 0);
-    return blob_read("plain.jpg");
-}
-
-/* A JPEG with these; a profile's parts have 50000 bytes and stand in the wrong order. */
-static blob make_jpeg(const blob *exif, const blob *icc)
-{
-    enum { PART = 50000 };
-    blob plain = plain_jpeg(), b = {NULL, 0};
-    blob_add(&b, plain.bytes, 20);
-    if (exif) add_segment(&b, 0xe1, exif->bytes, exif->size);
-    const int count = icc ? (int)((icc->size + PART - 1) / PART) : 0;
-    for (int i = count; i >= 1; i--) {
-        const size_t at = (size_t)(i - 1) * PART, left = icc->size - at;
-        add_icc_part(&b, i, count, icc->bytes + at, left < PART ? left : PART);
-    }
-    blob_add(&b, plain.bytes + 20, plain.size - 20);
-    blob_free(&plain);
-    return b;
-}
+enum { W = KEPT_W, H = KEPT_H, DEEP_W = 37, DEEP_H = 29 };
 
 static vkp_picture decode(const blob *b)
 {
@@ -175,8 +73,8 @@ static void through_every_format(void **state)
     (void)state;
     static const size_t sizes[] = {160, 4096, 150000};
     for (int k = 0; k < 6; k++) {
-        blob exif = make_exif(k < 3 ? 6 : 1, k % 2), icc = make_profile("RGB ", sizes[k % 3]);
-        blob jpeg = make_jpeg(&exif, &icc);
+        blob exif = kept_exif(k < 3 ? 6 : 1, k % 2), icc = kept_profile("RGB ", sizes[k % 3]);
+        blob jpeg = kept_jpeg(&exif, &icc);
         vkp_picture from = decode(&jpeg);
         assert_int_equal(from.width, k < 3 ? H : W);
         check_icc(&from, &icc);
@@ -203,7 +101,7 @@ static void through_every_format(void **state)
 static void orientation_in_png_stays(void **state)
 {
     (void)state;
-    blob exif = make_exif(8, true);
+    blob exif = kept_exif(8, true);
     vkp_picture p = {0};
     assert_int_equal(vkp_picture_make(W, H, &p), VKP_OK);
     p.kept = (vkp_kept){.exif = exif.bytes, .exif_size = exif.size};
@@ -218,7 +116,7 @@ static void orientation_in_png_stays(void **state)
 static void independent_reader_agrees(void **state)
 {
     (void)state;
-    blob exif = make_exif(3, false), icc = make_profile("RGB ", 4096), jpeg = make_jpeg(&exif, &icc);
+    blob exif = kept_exif(3, false), icc = kept_profile("RGB ", 4096), jpeg = kept_jpeg(&exif, &icc);
     vkp_picture p = decode(&jpeg);
     assert_int_equal(vkp_picture_write("checked.png", &p, 95), VKP_OK);
     FILE *file = fopen("checked.png", "rb");
@@ -255,9 +153,9 @@ static void check_left_out(const blob *file, const char *reason)
 static void profiles_that_do_not_fit(void **state)
 {
     (void)state;
-    blob gray = make_profile("GRAY", 200), cmyk = make_profile("CMYK", 200);
-    blob lying = make_profile("RGB ", 200);
-    put_be32(lying.bytes, 204);
+    blob gray = kept_profile("GRAY", 200), cmyk = kept_profile("CMYK", 200);
+    blob lying = kept_profile("RGB ", 200);
+    kept_put_be32(lying.bytes, 204);
     blob none = {NULL, 0}, nonsense = {NULL, 0};
     blob_add(&nonsense, "short", 5);
     const struct {
@@ -266,7 +164,7 @@ static void profiles_that_do_not_fit(void **state)
     } cases[] = {{&gray, "is for gray pictures"}, {&cmyk, "is not for RGB pictures"}, {&lying, "is damaged"},
                  {&nonsense, "is damaged"},       {&none, ""}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        blob b = make_jpeg(NULL, cases[i].profile);
+        blob b = kept_jpeg(NULL, cases[i].profile);
         check_left_out(&b, cases[i].reason);
         blob_free(&b);
     }
@@ -282,12 +180,12 @@ static void parts_with_wrong_numbers(void **state)
     static const int numbers[][4] = {/* number, count; twice */
                                      {1, 2, 1, 2}, {1, 2, 3, 2}, {0, 2, 1, 2}, {1, 3, 2, 3},
                                      {1, 2, 2, 3}, {1, 0, 2, 0}, {2, 1, 1, 1}, {255, 255, 254, 255}};
-    blob icc = make_profile("RGB ", 400), plain = plain_jpeg();
+    blob icc = kept_profile("RGB ", 400), plain = kept_plain_jpeg();
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         blob b = {NULL, 0};
         blob_add(&b, plain.bytes, 20);
-        add_icc_part(&b, numbers[i][0], numbers[i][1], icc.bytes, 200);
-        add_icc_part(&b, numbers[i][2], numbers[i][3], icc.bytes + 200, 200);
+        kept_add_icc_part(&b, numbers[i][0], numbers[i][1], icc.bytes, 200);
+        kept_add_icc_part(&b, numbers[i][2], numbers[i][3], icc.bytes + 200, 200);
         blob_add(&b, plain.bytes + 20, plain.size - 20);
         check_left_out(&b, "is damaged");
         blob_free(&b);
@@ -312,7 +210,7 @@ static void damaged_chunks(void **state)
 {
     (void)state;
     static const uint8_t samples[3 * 4 * 4];
-    blob png = blob_png(4, 4, 3, 8, samples), icc = make_profile("RGB ", 400), good = {NULL, 0};
+    blob png = blob_png(4, 4, 3, 8, samples), icc = kept_profile("RGB ", 400), good = {NULL, 0};
     blob packed = blob_stored(&icc);
     blob_add(&good, "name\0", 6);
     blob_add(&good, packed.bytes, packed.size);
@@ -350,7 +248,7 @@ static void damaged_chunks(void **state)
 static void damaged_exif_is_written_or_not(void **state)
 {
     (void)state;
-    blob exif = make_exif(6, true);
+    blob exif = kept_exif(6, true);
     uint64_t draw = 0;
     for (size_t k = 0; k < exif.size; k++) {
         blob b = {NULL, 0};
@@ -359,7 +257,7 @@ static void damaged_exif_is_written_or_not(void **state)
             const uint32_t at = vkp_random_below(1, 7, draw++, (uint32_t)b.size - 6);
             b.bytes[6 + at] = (uint8_t)vkp_random_u32(1, 7, draw++);
         }
-        blob jpeg = make_jpeg(&b, NULL);
+        blob jpeg = kept_jpeg(&b, NULL);
         vkp_picture p = decode(&jpeg), q = write_and_read(&p, k % 8 ? "x.jpg" : "x.png");
         assert_true(q.width == p.width && q.height == p.height); /* nothing turns it a second time */
         vkp_picture_free(&p);
