@@ -268,6 +268,41 @@ static void damaged_exif_is_written_or_not(void **state)
     blob_free(&exif);
 }
 
+/* Bytes changed anywhere in files that have all of it: read or refused, and what is read can be prepared for
+ * writing. */
+static void no_damage_crashes(void **state)
+{
+    (void)state;
+    static uint8_t samples[DEEP_W * DEEP_H * 8];
+    blob exif = kept_exif(6, false), icc = kept_profile("RGB ", 400);
+    blob jpeg = kept_jpeg(&exif, &icc), deep = blob_png(DEEP_W, DEEP_H, 4, 16, samples);
+    vkp_picture p = decode(&jpeg);
+    assert_int_equal(vkp_picture_write("all.png", &p, 95), VKP_OK);
+    vkp_picture_free(&p);
+    blob whole[] = {jpeg, deep, blob_read("all.png")};
+    uint64_t draw = 0;
+    for (int k = 0; k < 6000; k++) {
+        const blob *from = &whole[k % 3];
+        blob b = {NULL, 0};
+        blob_add(&b, from->bytes, from->size);
+        for (int flips = 1 + k % 4; flips > 0; flips--) {
+            const uint32_t at = vkp_random_below(1, 11, draw++, (uint32_t)b.size);
+            b.bytes[at] = (uint8_t)vkp_random_u32(1, 11, draw++);
+        }
+        if (vkp_picture_decode(b.bytes, b.size, "damaged", 1000000, &p) == VKP_OK) {
+            uint8_t *block;
+            size_t size;
+            vkp_kept_exif(&p.kept, p.width, p.height, &block, &size);
+            free(block);
+            vkp_picture_free(&p);
+        }
+        blob_free(&b);
+    }
+    for (int i = 0; i < 3; i++) blob_free(&whole[i]);
+    blob_free(&exif);
+    blob_free(&icc);
+}
+
 static uint16_t sample_at(const uint8_t *samples, size_t i)
 {
     return (uint16_t)(samples[2 * i] << 8 | samples[2 * i + 1]);
@@ -365,6 +400,7 @@ int main(void)
         cmocka_unit_test(parts_with_wrong_numbers),
         cmocka_unit_test(damaged_chunks),
         cmocka_unit_test(damaged_exif_is_written_or_not),
+        cmocka_unit_test(no_damage_crashes),
         cmocka_unit_test(deep_png),
         cmocka_unit_test(deep_rows_keep_luma_and_hue),
         cmocka_unit_test(what_is_passed_on),
