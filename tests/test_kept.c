@@ -134,6 +134,11 @@ static void independent_reader_agrees(void **state)
     assert_true(size == icc.size && memcmp(profile, icc.bytes, size) == 0);
     assert_true(png_get_eXIf_1(png, info, &block_size, &block) == PNG_INFO_eXIf);
     assert_memory_equal(block, "II*", 4);
+    blob whole = blob_read("checked.png");
+    int chunks = 0;
+    for (size_t i = 0; i + 4 <= whole.size; i++) chunks += memcmp(whole.bytes + i, "eXIf", 4) == 0;
+    assert_int_equal(chunks, 1);
+    blob_free(&whole);
     png_destroy_read_struct(&png, &info, NULL);
     fclose(file);
     vkp_picture_free(&p);
