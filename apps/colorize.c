@@ -4,16 +4,19 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "image/tone.h"
 #include "jobs.h"
 #include "model_options.h"
 #include "picture_source.h"
 #include "report.h"
+#include "sheet.h"
 
 typedef struct colorizing {
-    vkp_colorizer *colorizer;
-    double saturation;
+    vkp_colorizer *colorizer; /* NULL for sheets, which have their own */
+    vkp_sheet sheet;
+    double saturation, tone;
     long quality;
-    bool pair, small;
+    bool pair, small, sheets;
     size_t failed;
 } colorizing;
 
@@ -51,29 +54,75 @@ static vkp_status write_picture(const colorizing *c, const char *path, const vkp
     return vkp_picture_write(path, picture, (int)c->quality);
 }
 
-static vkp_status write_result(const colorizing *c, const char *path, const vkp_picture *colored,
-                               const vkp_picture *original)
+static vkp_status write_pair(const colorizing *c, const char *path, const vkp_picture *colored,
+                             const vkp_picture *seen, vkp_picture *original)
 {
-    if (!c->pair) return write_picture(c, path, colored);
     vkp_picture pair;
-    VKP_TRY(make_pair(colored, original, &pair));
+    VKP_TRY(make_pair(colored, seen, &pair));
+    vkp_kept_move(&original->kept, &pair.kept);
     const vkp_status status = write_picture(c, path, &pair);
     vkp_picture_free(&pair);
     return status;
 }
 
-static vkp_status colorize(const colorizing *c, const vkp_picture *original, const char *output)
+static void add_tone(const colorizing *c, const vkp_picture *original, vkp_picture *colored)
 {
-    const float saturation = (float)c->saturation;
-    vkp_picture colored = {0}, seen = {0};
+    if (c->tone == 0) return;
+    vkp_tone tone;
+    vkp_tone_measure(original, &tone);
+    vkp_tone_add(&tone, (float)c->tone, colored);
+}
+
+static vkp_status colour_full(const void *user, vkp_colorizer *colorizer, const vkp_picture *original,
+                              vkp_picture *colored)
+{
+    const colorizing *c = user;
+    VKP_TRY(vkp_colorizer_predict(colorizer, original));
+    VKP_TRY(vkp_colorizer_join(colorizer, original, (float)c->saturation, colored));
+    add_tone(c, original, colored);
+    return VKP_OK;
+}
+
+static vkp_status colorize_full(const colorizing *c, vkp_picture *original, const char *output)
+{
+    vkp_picture colored;
+    VKP_TRY(colour_full(c, c->colorizer, original, &colored));
+    if (!c->pair) vkp_picture_pass_on(original, &colored);
+    const vkp_status status = c->pair ? write_pair(c, output, &colored, original, original)
+                                      : write_picture(c, output, &colored);
+    vkp_picture_free(&colored);
+    return status;
+}
+
+/* The network's own picture. */
+static vkp_status colorize_small(const colorizing *c, vkp_picture *original, const char *output)
+{
+    vkp_picture colored, seen;
     VKP_TRY(vkp_colorizer_predict(c->colorizer, original));
-    vkp_status status = c->small
-                            ? vkp_colorizer_join_small(c->colorizer, original, saturation, &colored, &seen)
-                            : vkp_colorizer_join(c->colorizer, original, saturation, &colored);
-    if (status == VKP_OK) status = write_result(c, output, &colored, c->small ? &seen : original);
+    VKP_TRY(vkp_colorizer_join_small(c->colorizer, original, (float)c->saturation, &colored, &seen));
+    add_tone(c, original, &colored);
+    if (!c->pair) vkp_kept_move(&original->kept, &colored.kept);
+    const vkp_status status = c->pair ? write_pair(c, output, &colored, &seen, original)
+                                      : write_picture(c, output, &colored);
     vkp_picture_free(&colored);
     vkp_picture_free(&seen);
     return status;
+}
+
+static vkp_status make_sheet(const colorizing *c, vkp_picture *original, const char *output)
+{
+    vkp_picture sheet;
+    VKP_TRY(vkp_sheet_make(&c->sheet, colour_full, c, original, &sheet));
+    vkp_kept_move(&original->kept, &sheet.kept);
+    const vkp_status status = write_picture(c, output, &sheet);
+    vkp_picture_free(&sheet);
+    return status;
+}
+
+static vkp_status colorize(const colorizing *c, vkp_picture *original, const char *output)
+{
+    if (c->sheets) return make_sheet(c, original, output);
+    return c->small ? colorize_small(c, original, output) : colorize_full(c, original, output);
 }
 
 /* Whether the fault is this picture's alone, so that the others can go on. */
@@ -92,10 +141,13 @@ static vkp_status colorize_next(colorizing *c, vkp_loader *loader, const vkp_job
         c->failed++;
         return VKP_OK;
     }
-    status = colorize(c, &item.picture, jobs->list[item.index].output);
+    const vkp_job *job = &jobs->list[item.index];
+    if (item.picture.kept.left_out)
+        vkp_report("%s: its colour profile %s and is not kept", job->input, item.picture.kept.left_out);
+    status = colorize(c, &item.picture, job->output);
     vkp_picture_free(&item.picture);
     if (!concerns_one_picture(status)) return status;
-    vkp_report("error: cannot colour %s: %s", jobs->list[item.index].input, vkp_error());
+    vkp_report("error: cannot colour %s: %s", job->input, vkp_error());
     c->failed++;
     return VKP_OK;
 }
@@ -132,10 +184,19 @@ static vkp_status check_writable(const char *output)
     return VKP_OK;
 }
 
+static vkp_status run_sheets(const vkp_options *options, colorizing *c, const vkp_jobs *jobs)
+{
+    VKP_TRY(vkp_sheet_open(options, &c->sheet));
+    const vkp_status status = colorize_jobs(c, jobs);
+    vkp_sheet_close(&c->sheet);
+    return status;
+}
+
 static vkp_status run_jobs(const vkp_options *options, colorizing *c, const vkp_jobs *jobs)
 {
     vkp_device *device;
     VKP_TRY(check_writable(jobs->list[0].output));
+    if (c->sheets) return run_sheets(options, c, jobs);
     VKP_TRY(vkp_options_colorizer(options, &device, &c->colorizer));
     const vkp_status status = colorize_jobs(c, jobs);
     vkp_colorizer_destroy(c->colorizer);
@@ -156,13 +217,29 @@ static vkp_status list_jobs(const vkp_options *options, vkp_jobs *jobs)
     return status;
 }
 
+static vkp_status read_options(const vkp_options *options, colorizing *c)
+{
+    *c = (colorizing){.quality = 95, .pair = vkp_options_given(options, "pair"),
+                      .small = vkp_options_given(options, "at-model-size"),
+                      .sheets = vkp_options_given(options, "sheet")};
+    VKP_TRY(vkp_options_saturation(options, &c->saturation));
+    VKP_TRY(vkp_options_real(options, "keep-tone", 0, 1, &c->tone));
+    VKP_TRY(vkp_options_integer(options, "quality", 1, 100, &c->quality));
+    static const char *const others[] = {"size", "pair", "at-model-size"};
+    for (size_t i = 0; c->sheets && i < sizeof others / sizeof *others; i++)
+        if (vkp_options_given(options, others[i]))
+            return vkp_fail(VKP_USAGE,
+                            "--sheet and --%s exclude each other (a sheet shows whole pictures at sizes "
+                            "of its own; leave one of them out)",
+                            others[i]);
+    return VKP_OK;
+}
+
 static vkp_status run(const vkp_options *options)
 {
-    colorizing c = {.quality = 95, .pair = vkp_options_given(options, "pair"),
-                    .small = vkp_options_given(options, "at-model-size")};
-    VKP_TRY(vkp_options_saturation(options, &c.saturation));
-    VKP_TRY(vkp_options_integer(options, "quality", 1, 100, &c.quality));
+    colorizing c;
     vkp_jobs jobs;
+    VKP_TRY(read_options(options, &c));
     VKP_TRY(list_jobs(options, &jobs));
     vkp_status status = jobs.count ? run_jobs(options, &c, &jobs) : VKP_OK;
     const size_t failed = c.failed + jobs.unusable;
@@ -181,6 +258,9 @@ static const vkp_option options_taken[] = {
     VKP_MODEL_OPTIONS,
     {"at-model-size", NULL, "write the network's own picture, cropped to the aspect ratio"},
     {"pair", NULL, "write result (left) and original (right) side by side"},
+    {"keep-tone", "X", "how much of a print's own colour (sepia, yellowed paper) is mixed back, 0 to 1; 0 by "
+                       "default"},
+    {"sheet", NULL, "write the results of several working sizes side by side, to choose --size from"},
     {"quality", "Q", "quality of JPEG files, 1 to 100; 95 by default"},
     {"skip-existing", NULL, "leave alone what has been coloured already"},
     VKP_OPTION_DEVICE,
@@ -196,6 +276,8 @@ const vkp_command vkp_command_colorize = {
     .details =
         "INPUT is a picture or a folder that is searched through. A folder's layout is mirrored below PATH.\n"
         "Results keep the extension; .pgm and .pbm become .ppm, unknown ones get .png in addition.\n"
+        "Results keep transparency, Exif and ICC profile (PNG and JPEG; a profile for gray pictures is left\n"
+        "out), and 16 bits a sample (PNG and PPM, but for --pair, --at-model-size and --sheet).\n"
         "A picture that cannot be read is reported and skipped, and the exit status is 1.\n",
     .options = options_taken,
     .needed = needed,

@@ -26,6 +26,11 @@
 VKP_MUST_USE vkp_status vkp_options_colorizer(const vkp_options *options, vkp_device **device,
                                               vkp_colorizer **colorizer);
 
+/* *chosen = the model as the options name it, for vkp_colorizer_create; *fit is where its `fit` may point.
+ * VKP_USAGE for an option's value. */
+VKP_MUST_USE vkp_status vkp_options_model(const vkp_options *options, vkp_fit *fit,
+                                          vkp_colorizer_options *chosen);
+
 /* *factor = what --saturation says, 1 where it is not given. VKP_USAGE. */
 VKP_MUST_USE vkp_status vkp_options_saturation(const vkp_options *options, double *factor);
 

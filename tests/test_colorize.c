@@ -11,13 +11,11 @@
 #include "device_fixture.h"
 #include "image/metrics.h"
 #include "image/picture.h"
+#include "model_folder.h"
 #include "nn/config.h"
 #include "program.h"
 #include "scratch.h"
-#include "small_model.h"
 #include "small_picture.h"
-
-#define MODEL "--model model.safetensors --size 32"
 
 /* A PNG with `channels` of `bits`, all samples in the middle gray tones. */
 static void write_png(const char *path, int w, int h, int channels, int bits)
@@ -35,27 +33,6 @@ static void write_png(const char *path, int w, int h, int channels, int bits)
 static void write_text(const char *path, const char *text)
 {
     assert_ok(vkp_file_write(path, text, strlen(text)));
-}
-
-static int enter(void **state)
-{
-    if (scratch_enter(state) || open_test_device(state)) return -1;
-    small_model_write("model.safetensors");
-    return close_test_device(state);
-}
-
-/* Every test begins in a folder of its own that has the model. */
-static void new_folder(const char *name)
-{
-    assert_ok(vkp_folder_make(name));
-    assert_int_equal(chdir(name), 0);
-    assert_int_equal(symlink("../model.safetensors", "model.safetensors"), 0);
-}
-
-static int up(void **state)
-{
-    (void)state;
-    return chdir("..");
 }
 
 static double luma(const uint8_t *rgba) { return 0.299 * rgba[0] + 0.587 * rgba[1] + 0.114 * rgba[2]; }
@@ -83,7 +60,7 @@ static void check_colored(const char *in, const char *out)
 static void every_kind_of_picture(void **state)
 {
     (void)state;
-    new_folder("kinds");
+    model_folder_new("kinds");
     static const struct {
         const char *in, *out;
     } files[] = {
@@ -123,7 +100,7 @@ static void every_kind_of_picture(void **state)
 static void bad_pictures_are_skipped(void **state)
 {
     (void)state;
-    new_folder("bad");
+    model_folder_new("bad");
     assert_ok(vkp_folder_make("in"));
     small_picture_write("in/good1.jpg", 30, 20, 0);
     small_picture_write("in/good2.png", 20, 30, 0);
@@ -159,7 +136,7 @@ static void bad_pictures_are_skipped(void **state)
 static void where_results_go(void **state)
 {
     (void)state;
-    new_folder("places");
+    model_folder_new("places");
     assert_ok(vkp_folder_make("in/a"));
     assert_ok(vkp_folder_make("in/b"));
     assert_ok(vkp_folder_make("there"));
@@ -188,7 +165,7 @@ static void where_results_go(void **state)
 static void refused_before_work(void **state)
 {
     (void)state;
-    new_folder("refused");
+    model_folder_new("refused");
     assert_ok(vkp_folder_make("a"));
     assert_ok(vkp_folder_make("b"));
     assert_ok(vkp_folder_make("void"));
@@ -238,7 +215,7 @@ static void refused_before_work(void **state)
 static void skip_existing(void **state)
 {
     (void)state;
-    new_folder("skip");
+    model_folder_new("skip");
     assert_ok(vkp_folder_make("in"));
     assert_ok(vkp_folder_make("out"));
     small_picture_write("in/a.png", 9, 8, 0);
@@ -258,7 +235,7 @@ static void skip_existing(void **state)
 static void pairs_and_saturation(void **state)
 {
     (void)state;
-    new_folder("pairs");
+    model_folder_new("pairs");
     small_picture_write("in.png", 45, 20, 0);
     program_expect(program_run("", "colorize in.png --out plain.png " MODEL), 0, "");
     program_expect(program_run("", "colorize in.png --out again.png " MODEL), 0, "");
@@ -288,7 +265,7 @@ static void pairs_and_saturation(void **state)
 static void run_folder(void **state)
 {
     (void)state;
-    new_folder("runs");
+    model_folder_new("runs");
     vkp_config config;
     assert_ok(vkp_config_preset(&config, NULL));
     assert_ok(vkp_config_set(&config, "size=48"));
@@ -309,7 +286,7 @@ static void run_folder(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_teardown(name, up)
+#define TEST(name) cmocka_unit_test_teardown(name, model_folder_leave)
     const struct CMUnitTest tests[] = {
         TEST(every_kind_of_picture),
         TEST(bad_pictures_are_skipped),
@@ -319,5 +296,5 @@ int main(void)
         TEST(pairs_and_saturation),
         TEST(run_folder),
     };
-    return cmocka_run_group_tests(tests, enter, scratch_leave);
+    return cmocka_run_group_tests(tests, model_folders_enter, scratch_leave);
 }

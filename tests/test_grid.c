@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "image/figure.h"
 #include "image/grid.h"
 
 enum { WIDTH = 3, HEIGHT = 5, COUNT = 5 };
@@ -105,6 +106,41 @@ static void bad_shapes_are_errors(void **state)
     assert_null(grid.rgba);
 }
 
+/* The pictures as above with their captions below, which differ and have ink within their own cells only. */
+static void captions_stand_below(void **state)
+{
+    (void)state;
+    enum { SIDE = 40, CELL = SIDE + VKP_FIGURE_CAPTION_HEIGHT, WIDE = VKP_GRID_CAPTION_WIDTH };
+    uint8_t blue[SIDE * SIDE * 4];
+    for (int i = 0; i < SIDE * SIDE; i++) memcpy(blue + 4 * i, "\0\0\xff\0", 4);
+    const uint8_t *pictures[COUNT] = {blue, blue, NULL, blue, blue}, *none[COUNT] = {NULL};
+    const char *captions[COUNT] = {"128", "#u", "x", "", "128"};
+    int ink[COUNT] = {0}, blues = 0;
+    vkp_grid grid;
+    assert_int_equal(vkp_grid_captioned(pictures, captions, COUNT, 3, SIDE, SIDE, &grid), VKP_OK);
+    assert_int_equal(grid.width, VKP_GRID_MARGIN + 3 * (WIDE + VKP_GRID_MARGIN));
+    assert_int_equal(grid.height, VKP_GRID_MARGIN + 2 * (CELL + VKP_GRID_MARGIN));
+    for (int i = 0; i < grid.width * grid.height; i++) {
+        const uint8_t *p = grid.rgba + 4 * i;
+        const int x = i % grid.width - VKP_GRID_MARGIN, y = i / grid.width - VKP_GRID_MARGIN;
+        const int column = x / (WIDE + VKP_GRID_MARGIN), row = y / (CELL + VKP_GRID_MARGIN);
+        const int within = y - row * (CELL + VKP_GRID_MARGIN);
+        assert_int_equal(p[3], 255);
+        if (p[0] > 128) continue;
+        assert_true(x >= 0 && y >= 0 && x % (WIDE + VKP_GRID_MARGIN) < WIDE && within < CELL);
+        const int across = x - column * (WIDE + VKP_GRID_MARGIN) - (WIDE - SIDE) / 2;
+        if (within >= SIDE) ink[row * 3 + column]++;
+        else blues += p[2] == 255 && across >= 0 && across < SIDE;
+    }
+    assert_int_equal(blues, 4 * SIDE * SIDE);
+    assert_true(ink[0] > 20 && ink[1] > 10 && ink[2] > 5 && ink[3] == 0 && ink[4] == ink[0]);
+    vkp_grid_free(&grid);
+    assert_int_equal(vkp_grid_captioned(pictures, captions, 0, 0, SIDE, SIDE, &grid), VKP_SHAPE);
+    assert_int_equal(vkp_grid_captioned(pictures, captions, 2, 0, SIDE, 0, &grid), VKP_SHAPE);
+    assert_int_equal(vkp_grid_captioned(none, captions, 2, 0, 9000, 2, &grid), VKP_USAGE);
+    assert_null(grid.rgba);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +148,7 @@ int main(void)
         cmocka_unit_test(columns_choose_themselves),
         cmocka_unit_test(missing_pictures_stay_white),
         cmocka_unit_test(bad_shapes_are_errors),
+        cmocka_unit_test(captions_stand_below),
     };
     return cmocka_run_group_tests(tests, make_pictures, NULL);
 }

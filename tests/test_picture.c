@@ -78,7 +78,7 @@ static void what_is_written_is_read(void **state)
         const char *path;
         bool keeps_alpha;
         int tolerance;
-    } cases[] = {{"a.png", true, 0},  {"a.PNG", true, 0},    {"a.tga", true, 0}, {"a.bmp", false, 0},
+    } cases[] = {{"a.png", true, 0},  {"a.PNG", true, 0},    {"a.tga", true, 0}, {"a.bmp", true, 0},
                  {"a.ppm", false, 0}, {"a.JpEg", false, 12}, {"a.pnm", false, 0}};
     static const int sizes[][2] = {{1, 1}, {37, 23}, {64, 8}, {3, 50}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases * 8; k++) {

@@ -142,6 +142,21 @@ static void literal(const char *text, char *out, size_t size)
     out[n] = 0;
 }
 
+static void begin_page(FILE *stream, int width, int height)
+{
+    plsdev("pngcairo");
+    plsfile(stream);
+    plspage(DPI, DPI, width, height, 0, 0);
+}
+
+static void begin_text(void)
+{
+    plinit();
+    plsfont(PL_FCI_SANS, PL_FCI_UPRIGHT, PL_FCI_MEDIUM);
+    plschr(EM * 25.4 / DPI, 1);
+    pladv(0);
+}
+
 static void set_up(const vkp_figure *figure, FILE *stream)
 {
     PLINT red[FIRST_SERIES + VKP_FIGURE_MAX_SERIES] = {255, 40, 226};
@@ -152,14 +167,9 @@ static void set_up(const vkp_figure *figure, FILE *stream)
         green[FIRST_SERIES + k] = figure->series[k].color[1];
         blue[FIRST_SERIES + k] = figure->series[k].color[2];
     }
-    plsdev("pngcairo");
-    plsfile(stream);
-    plspage(DPI, DPI, figure->width, figure->height, 0, 0);
+    begin_page(stream, figure->width, figure->height);
     plscmap0(red, green, blue, FIRST_SERIES + VKP_FIGURE_MAX_SERIES);
-    plinit();
-    plsfont(PL_FCI_SANS, PL_FCI_UPRIGHT, PL_FCI_MEDIUM);
-    plschr(EM * 25.4 / DPI, 1);
-    pladv(0);
+    begin_text();
 }
 
 /* label_width and the margins are in pixels. */
@@ -235,8 +245,9 @@ static void draw_legend(const vkp_figure *figure, const double margin[2])
              1.5, 0, ink, text, NULL, NULL, NULL, NULL, color, style, line, NULL, NULL, NULL, NULL);
 }
 
-static void draw(const vkp_figure *figure, FILE *stream)
+static void draw_figure(const void *what, FILE *stream)
 {
+    const vkp_figure *figure = what;
     int width = figure->width, height = figure->height;
     range axes[2];
     bool whole_x;
@@ -253,6 +264,27 @@ static void draw(const vkp_figure *figure, FILE *stream)
         draw_series(figure, &figure->series[k]);
     }
     draw_legend(figure, (double[]){12. / width, 26. / height});
+    plend1();
+}
+
+typedef struct caption {
+    const char *text;
+    int width;
+} caption;
+
+static void draw_caption(const void *what, FILE *stream)
+{
+    const caption *c = what;
+    PLINT red[] = {255, 40}, green[] = {255, 40}, blue[] = {255, 45};
+    char text[256];
+    begin_page(stream, c->width, VKP_FIGURE_CAPTION_HEIGHT);
+    plscmap0(red, green, blue, 2);
+    begin_text();
+    plvpor(0, 1, 0, 1);
+    plwind(0, 1, 0, 1);
+    plcol0(INK);
+    literal(c->text, text, sizeof text);
+    plptex(.5, .5, 1, 0, .5, text);
     plend1();
 }
 
@@ -279,9 +311,11 @@ static void clean_up(FILE *stream)
     plend1();
 }
 
-/* Fills png, whatever becomes of it; the caller frees it. */
-static vkp_status draw_to_memory(const vkp_figure *figure, const char *path)
+/* Fills png with what `draw` makes of `what`, whatever becomes of it; the caller frees it. */
+static vkp_status draw_to_memory(void (*draw)(const void *what, FILE *stream), const void *what,
+                                 const char *path)
 {
+    static const char end[] = "\0\0\0\0IEND\xae\x42\x60\x82";
     static const char remedy[] = "install the package plplot-driver-cairo";
     FILE *stream = open_memstream(&png, &png_size);
     if (!stream) return vkp_fail(VKP_MEMORY, "cannot draw %s (no memory; close other programs)", path);
@@ -292,22 +326,23 @@ static vkp_status draw_to_memory(const vkp_figure *figure, const char *path)
     volatile bool found = false;
     if (setjmp(escape) == 0) {
         found = has_cairo();
-        if (found) draw(figure, stream);
+        if (found) draw(what, stream);
         else fclose(stream);
     } else {
         clean_up(stream);
         return vkp_fail(VKP_IO, "cannot draw %s (PLplot: %s; %s)", path, complaint, remedy);
     }
     if (!found) return vkp_fail(VKP_IO, "cannot draw %s (PLplot has no pngcairo device; %s)", path, remedy);
-    if (!*complaint) return VKP_OK;
-    return vkp_fail(VKP_INTERNAL, "cannot draw %s (PLplot: %s; report this)", path, complaint);
+    if (*complaint)
+        return vkp_fail(VKP_INTERNAL, "cannot draw %s (PLplot: %s; report this)", path, complaint);
+    if (png_size >= sizeof end && memcmp(png + png_size - 12, end, 12) == 0) return VKP_OK;
+    return vkp_fail(VKP_INTERNAL, "cannot draw %s (cairo made no whole PNG; report this)", path);
 }
 
 static bool outside(int side) { return side < VKP_FIGURE_MIN_SIDE || side > VKP_FIGURE_MAX_SIDE; }
 
 vkp_status vkp_figure_lines(const char *path, const vkp_figure *figure)
 {
-    static const char end[] = "\0\0\0\0IEND\xae\x42\x60\x82";
     vkp_figure sized = *figure;
     if (sized.width == 0) sized.width = 800;
     if (sized.height == 0) sized.height = 480;
@@ -319,11 +354,22 @@ vkp_status vkp_figure_lines(const char *path, const vkp_figure *figure)
         return vkp_fail(VKP_USAGE, "cannot draw %s (%zu lines; at most %d)", path, figure->series_count,
                         VKP_FIGURE_MAX_SERIES);
     }
-    vkp_status status = draw_to_memory(&sized, path);
-    if (status == VKP_OK && (png_size < sizeof end || memcmp(png + png_size - 12, end, 12) != 0)) {
-        status = vkp_fail(VKP_INTERNAL, "cannot draw %s (cairo made no whole PNG; report this)", path);
-    }
+    vkp_status status = draw_to_memory(draw_figure, &sized, path);
     if (status == VKP_OK) status = vkp_file_write(path, png, png_size);
+    free(png);
+    png = NULL;
+    return status;
+}
+
+vkp_status vkp_figure_caption(const char *text, int width, vkp_picture *picture)
+{
+    *picture = (vkp_picture){.rgba = NULL};
+    if (width < 16 || width > VKP_FIGURE_MAX_SIDE)
+        return vkp_fail(VKP_USAGE, "cannot draw a caption (%d pixels wide; 16 to %d are possible)", width,
+                        VKP_FIGURE_MAX_SIDE);
+    const caption c = {text, width};
+    vkp_status status = draw_to_memory(draw_caption, &c, "a caption");
+    if (status == VKP_OK) status = vkp_picture_decode(png, png_size, "a caption", 0, picture);
     free(png);
     png = NULL;
     return status;

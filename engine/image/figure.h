@@ -1,4 +1,5 @@
-/* Figure: line charts (losses, PSNR, learning rate) as PNG files, drawn by PLplot's cairo driver. */
+/* Figure: line charts (losses, PSNR, learning rate) as PNG files, and lines of text, drawn by PLplot's cairo
+ * driver. */
 #ifndef VKP_IMAGE_FIGURE_H
 #define VKP_IMAGE_FIGURE_H
 
@@ -7,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "image/picture.h"
 
 /* One line of a chart: the points (x[i], y[i]), i < count, joined in this order. A point with a
  * coordinate that is NaN, infinite or beyond ±1e100 is a gap, and on a logarithmic axis so is y <= 0.
@@ -45,5 +47,12 @@ typedef struct vkp_figure {
  * lacks its cairo driver; VKP_INPUT `path` is a folder or device; VKP_INTERNAL PLplot refused the drawing,
  * for instance a text that is not UTF-8; VKP_MEMORY. */
 VKP_MUST_USE vkp_status vkp_figure_lines(const char *path, const vkp_figure *figure);
+
+enum { VKP_FIGURE_CAPTION_HEIGHT = 24 };
+
+/* Draws one line of UTF-8 in the middle of a white picture of VKP_FIGURE_CAPTION_HEIGHT rows and `width`
+ * columns; what does not fit is cut off. vkp_picture_free afterwards. One thread at a time, and errors, as
+ * above; width is 16..VKP_FIGURE_MAX_SIDE. */
+VKP_MUST_USE vkp_status vkp_figure_caption(const char *text, int width, vkp_picture *picture);
 
 #endif

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include <zlib.h>
+
 #include "image/jpeg.h"
 
 static uint32_t le16(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8; }
@@ -42,15 +44,32 @@ void vkp_format_png_size(const uint8_t *b, size_t size, int *width, int *height)
     *height = (int)h;
 }
 
-static const char *png_missing(const uint8_t *b, size_t size)
+/* The first chunk of this type, from its length on; NULL when there is none that is whole. */
+static const uint8_t *find_chunk(const uint8_t *b, size_t size, const char *type)
 {
     for (size_t at = 8; size - at >= 12;) {
         size_t length = be32(b + at);
         if (length > size - at - 12) break;
-        if (!memcmp(b + at + 4, "IEND", 4)) return NULL;
+        if (!memcmp(b + at + 4, type, 4)) return b + at;
+        if (!memcmp(b + at + 4, "IEND", 4)) break;
         at += length + 12;
     }
-    return "it is truncated: its IEND chunk is missing";
+    return NULL;
+}
+
+const uint8_t *vkp_format_png_chunk(const uint8_t *b, size_t size, const char *type, size_t *length,
+                                    bool *found)
+{
+    const uint8_t *chunk = find_chunk(b, size, type);
+    *found = chunk;
+    *length = chunk ? be32(chunk) : 0;
+    if (!chunk || crc32(0, chunk + 4, (uInt)*length + 4) != be32(chunk + 8 + *length)) return NULL;
+    return chunk + 8;
+}
+
+static const char *png_missing(const uint8_t *b, size_t size)
+{
+    return find_chunk(b, size, "IEND") ? NULL : "it is truncated: its IEND chunk is missing";
 }
 
 static const char pixels_missing[] = "it is truncated: pixel data is missing";

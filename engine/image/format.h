@@ -4,6 +4,7 @@
 #ifndef VKP_IMAGE_FORMAT_H
 #define VKP_IMAGE_FORMAT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,11 @@ vkp_picture_format vkp_format_of(const uint8_t *bytes, size_t size);
 
 /* Width and height from a PNG's IHDR chunk; both 0 when they are missing or above 2^24. */
 void vkp_format_png_size(const uint8_t *png, size_t size, int *width, int *height);
+
+/* The data of a PNG's first chunk of this type, NULL when there is none or its checksum is wrong; *found:
+ * there is one at all. */
+const uint8_t *vkp_format_png_chunk(const uint8_t *png, size_t size, const char *type, size_t *length,
+                                    bool *found);
 
 /* What is missing at the end, as words for an error message, or NULL when nothing is. JPEG is followed to its
  * end-of-image marker, PNG to its IEND chunk (what follows is ignored), BMP and TGA pixel data is measured;

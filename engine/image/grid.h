@@ -1,5 +1,5 @@
 /* Grid: many small pictures in one, for looking at what a network makes (fake) beside what it should make
- * (real). */
+ * (real), or at several versions of one picture, each with a caption. */
 #ifndef VKP_IMAGE_GRID_H
 #define VKP_IMAGE_GRID_H
 
@@ -25,6 +25,15 @@ typedef struct vkp_grid {
  * VKP_MEMORY. *grid is then {0}. */
 VKP_MUST_USE vkp_status vkp_grid_pairs(const uint8_t *const *fake, const uint8_t *const *real, int count,
                                        int columns, int width, int height, vkp_grid *grid);
+
+/* Room for a short caption; narrower pictures stand in the middle of it. */
+#define VKP_GRID_CAPTION_WIDTH 72
+
+/* Sets `count` packed RGBA pictures of width x height, each with its caption (UTF-8) centred in
+ * VKP_FIGURE_CAPTION_HEIGHT rows below it. Columns and errors are as above, further errors
+ * vkp_figure_caption's; like that, it is for one thread at a time. */
+VKP_MUST_USE vkp_status vkp_grid_captioned(const uint8_t *const *pictures, const char *const *captions,
+                                           int count, int columns, int width, int height, vkp_grid *grid);
 
 /* Frees the pixels and zeroes *grid; one that is {0} already is fine. */
 void vkp_grid_free(vkp_grid *grid);

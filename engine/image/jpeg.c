@@ -13,7 +13,8 @@ enum {
     EOI = 0xd9,
     SOS = 0xda,
     DQT = 0xdb,
-    APP1 = 0xe1
+    APP1 = 0xe1,
+    APP2 = 0xe2
 };
 
 typedef struct segment {
@@ -77,6 +78,26 @@ const uint8_t *vkp_jpeg_exif(const uint8_t *b, size_t size, size_t *length)
         return s.data;
     }
     return NULL;
+}
+
+size_t vkp_jpeg_icc(const uint8_t *b, size_t size, vkp_jpeg_part parts[VKP_JPEG_MAX_PARTS], bool *found)
+{
+    static const char name[] = "ICC_PROFILE"; /* its 0 included; then the number and the count */
+    enum { HEAD = sizeof name + 2 };
+    size_t at = 2, count = 0, have = 0;
+    segment s;
+    *found = false;
+    memset(parts, 0, VKP_JPEG_MAX_PARTS * sizeof *parts);
+    while (next_segment(b, size, &at, &s) && s.marker != SOS && s.marker != EOI) {
+        if (s.marker != APP2 || s.length < HEAD || memcmp(s.data, name, sizeof name) != 0) continue;
+        const size_t number = s.data[HEAD - 2], of = s.data[HEAD - 1];
+        if (!*found) count = of;
+        *found = true;
+        if (of != count || number < 1 || number > count || parts[number - 1].data) return 0;
+        parts[number - 1] = (vkp_jpeg_part){s.data + HEAD, s.length - HEAD};
+        have++;
+    }
+    return have == count ? count : 0;
 }
 
 /* What has been defined up to some place in the file. */

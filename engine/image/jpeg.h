@@ -20,4 +20,16 @@ const char *vkp_jpeg_missing(const uint8_t *bytes, size_t size);
 /* The Exif block (from "Exif\0\0" on) and its length; NULL when there is none. */
 const uint8_t *vkp_jpeg_exif(const uint8_t *bytes, size_t size, size_t *length);
 
+/* A piece of the file. */
+typedef struct vkp_jpeg_part {
+    const uint8_t *data;
+    size_t length;
+} vkp_jpeg_part;
+
+enum { VKP_JPEG_MAX_PARTS = 255 };
+
+/* The parts of the ICC profile in their order; returns their number, 0 when there is no profile, or when its
+ * parts are not numbered 1 to their count, each once. *found: there is a part of one at least. */
+size_t vkp_jpeg_icc(const uint8_t *bytes, size_t size, vkp_jpeg_part parts[VKP_JPEG_MAX_PARTS], bool *found);
+
 #endif

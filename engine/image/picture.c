@@ -11,6 +11,7 @@
 #include <stb_image.h>
 
 #include "base/file.h"
+#include "image/deep.h"
 #include "image/format.h"
 #include "image/jpeg.h"
 #include "image/pnm.h"
@@ -137,22 +138,57 @@ static vkp_status check_limits(const source *s, const header *h, uint64_t max_pi
     return VKP_OK;
 }
 
+/* Room for luma and alpha at 16 bits; on failure nothing of the picture is left. */
+static vkp_status make_deep(const char *name, vkp_picture *picture)
+{
+    picture->deep = malloc((size_t)picture->width * (size_t)picture->height * 2 * sizeof *picture->deep);
+    if (picture->deep) return VKP_OK;
+    const vkp_status status = no_memory(name, picture->width, picture->height);
+    vkp_picture_free(picture);
+    return status;
+}
+
 static vkp_status decode_pnm(const source *s, const header *h, vkp_picture *picture)
 {
     const char *problem = vkp_pnm_missing(&h->pnm, s->size);
     if (problem) return damaged(s, problem);
     VKP_TRY(vkp_picture_make(h->width, h->height, picture));
     picture->gray = h->pnm.channels == 1;
-    problem = vkp_pnm_decode(&h->pnm, s->bytes, s->size, picture->rgba);
+    if (h->pnm.max > 255) VKP_TRY(make_deep(s->name, picture));
+    problem = vkp_pnm_decode(&h->pnm, s->bytes, s->size, picture->rgba, picture->deep);
     if (!problem) return VKP_OK;
     vkp_picture_free(picture);
     return damaged(s, problem);
+}
+
+/* 8-bit samples are the upper halves, as stb_image makes them. */
+static vkp_status decode_deep_png(const source *s, const header *h, vkp_picture *picture)
+{
+    int width, height, channels;
+    uint16_t *wide = stbi_load_16_from_memory(s->bytes, (int)s->size, &width, &height, &channels, 4);
+    if (!wide) return decoder_failed(s, h);
+    vkp_status status = vkp_picture_make(width, height, picture);
+    if (status == VKP_OK) status = make_deep(s->name, picture);
+    if (status == VKP_OK) {
+        const size_t count = (size_t)width * (size_t)height;
+        for (size_t i = 0; i < count * 4; i++) picture->rgba[i] = (uint8_t)(wide[i] >> 8);
+        for (size_t i = 0; i < count; i++) {
+            picture->deep[2 * i] = vkp_luma16(wide + 4 * i);
+            picture->deep[2 * i + 1] = wide[4 * i + 3];
+        }
+        picture->gray = channels < 3;
+        picture->alpha = channels % 2 == 0;
+    }
+    stbi_image_free(wide);
+    return status;
 }
 
 static vkp_status decode_stb(const source *s, const header *h, vkp_picture *picture)
 {
     const char *missing = vkp_format_missing(h->format, s->bytes, s->size);
     if (missing) return damaged(s, missing);
+    if (h->format == VKP_PICTURE_PNG && stbi_is_16_bit_from_memory(s->bytes, (int)s->size))
+        return decode_deep_png(s, h, picture);
     int width, height, channels;
     uint8_t *rgba = stbi_load_from_memory(s->bytes, (int)s->size, &width, &height, &channels, 4);
     if (!rgba) return decoder_failed(s, h);
@@ -197,6 +233,8 @@ vkp_status vkp_picture_decode(const void *bytes, size_t size, const char *name, 
     VKP_TRY(check_limits(&s, &h, max_pixels));
     VKP_TRY(h.format == VKP_PICTURE_PNM ? decode_pnm(&s, &h, picture) : decode_stb(&s, &h, picture));
     vkp_status status = turn_upright(h.orientation, name, picture);
+    if (status == VKP_OK) status = vkp_kept_find(h.format, bytes, size, &picture->kept);
+    picture->kept.turned = h.format == VKP_PICTURE_JPEG;
     if (status != VKP_OK) vkp_picture_free(picture);
     return status;
 }
@@ -272,5 +310,16 @@ vkp_status vkp_picture_make(int width, int height, vkp_picture *picture)
 void vkp_picture_free(vkp_picture *picture)
 {
     free(picture->rgba);
+    free(picture->deep);
+    vkp_kept_free(&picture->kept);
     *picture = (vkp_picture){.rgba = NULL};
+}
+
+void vkp_picture_pass_on(vkp_picture *from, vkp_picture *to)
+{
+    vkp_kept_move(&from->kept, &to->kept);
+    if (from->width != to->width || from->height != to->height) return;
+    free(to->deep);
+    to->deep = from->deep;
+    from->deep = NULL;
 }

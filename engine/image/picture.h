@@ -1,7 +1,8 @@
 /* Picture: files to 8-bit RGBA and back.
  * Reads JPEG, PNG, BMP, TGA and PNM (P1 to P6), known by content; gray, gray+alpha, RGB, RGBA, palettes;
- * 16-bit samples become 8-bit. Decoding is stb_image's (PNM: image/pnm.h), Exif is libexif's. A JPEG's Exif
- * orientation is applied, so width, height and pixels are as a viewer shows them.
+ * 16-bit samples become 8-bit, and their luma and alpha stay beside them. Decoding is stb_image's (PNM:
+ * image/pnm.h), Exif is libexif's. A JPEG's Exif orientation is applied, so width, height and pixels are as a
+ * viewer shows them.
  * Every call may run in several threads at once. */
 #ifndef VKP_IMAGE_PICTURE_H
 #define VKP_IMAGE_PICTURE_H
@@ -11,14 +12,17 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "image/kept.h"
 
 enum { VKP_PICTURE_MAX_PIXELS = 200 * 1000 * 1000 };
 
 typedef struct vkp_picture {
     int width, height;
-    uint8_t *rgba; /* height x width x 4, rows from top to bottom, no gaps; malloc'd */
-    bool gray;     /* the file had no colour channels */
-    bool alpha;    /* the file had an alpha channel; else alpha is 255 everywhere */
+    uint8_t *rgba;  /* height x width x 4, rows from top to bottom, no gaps; malloc'd */
+    uint16_t *deep; /* height x width x 2, luma (BT.601) and alpha at 16 bits; malloc'd; NULL: 8 bits only */
+    bool gray;      /* the file had no colour channels */
+    bool alpha;     /* the file had an alpha channel; else alpha is 255 everywhere */
+    vkp_kept kept;  /* Exif and ICC profile */
 } vkp_picture;
 
 /* Reads the file at `path`. Pictures of more than max_pixels (0: VKP_PICTURE_MAX_PIXELS) are refused by their
@@ -40,12 +44,18 @@ VKP_MUST_USE vkp_status vkp_picture_info_decode(const void *bytes, size_t size, 
 /* A black, opaque picture. VKP_MEMORY; VKP_SHAPE: sides below 1 or more than INT_MAX bytes. */
 VKP_MUST_USE vkp_status vkp_picture_make(int width, int height, vkp_picture *picture);
 
-/* Frees the pixels and zeroes *picture; a zeroed picture is fine. */
+/* Gives `to`, which shows the same pixels in other colours, what from's file had beside 8-bit pixels: Exif
+ * and ICC profile and, unless the sizes differ, luma and alpha at 16 bits. They are from's no more. */
+void vkp_picture_pass_on(vkp_picture *from, vkp_picture *to);
+
+/* Frees all that it has and zeroes *picture; a zeroed picture is fine. */
 void vkp_picture_free(vkp_picture *picture);
 
 /* Writes the picture in the format that `path`'s extension names (png, jpg, jpeg, bmp, tga, ppm, pnm, in
- * upper or lower case), whole or not at all (vkp_file_write). PNG and TGA keep alpha if picture->alpha; the
- * others drop it. JPEG takes quality 1..100, and subsamples chroma at 90 and below; the others ignore it.
+ * upper or lower case), whole or not at all (vkp_file_write). PNG, BMP and TGA keep alpha if picture->alpha;
+ * the others drop it. PNG, PPM and PNM have 16 bits a sample if picture->deep; PNG and JPEG keep Exif
+ * (vkp_kept_exif) and ICC profile. JPEG takes quality 1..100, and subsamples chroma at 90 and below; the
+ * others ignore it.
  * VKP_USAGE: extension or quality; VKP_SHAPE: too large for the format; VKP_IO; VKP_MEMORY. */
 VKP_MUST_USE vkp_status vkp_picture_write(const char *path, const vkp_picture *picture, int quality);
 

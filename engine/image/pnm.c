@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include "image/deep.h"
+
 enum { MAX_SIDE = 1 << 24, MAX_SAMPLE = 65535 };
 
 typedef struct cursor {
@@ -84,22 +86,42 @@ static int binary_sample(const uint8_t *row, size_t index, const vkp_pnm *p)
     return row[index];
 }
 
-const char *vkp_pnm_decode(const vkp_pnm *p, const uint8_t *bytes, size_t size, uint8_t *rgba)
+/* One pixel's samples, three of them in any case; false: one is missing. */
+static bool read_pixel(const vkp_pnm *p, cursor *c, const uint8_t *row, int x, int samples[3])
+{
+    for (int k = 0; k < p->channels; k++) {
+        size_t index = (size_t)x * (size_t)p->channels + (size_t)k;
+        int sample = row ? binary_sample(row, index, p) : ascii_sample(c, p);
+        if (sample < 0) return false;
+        if (sample > p->max) sample = p->max;
+        samples[k] = p->kind % 3 == 1 ? 1 - sample : sample; /* in bitmaps 1 is black */
+    }
+    if (p->channels == 1) samples[1] = samples[2] = samples[0];
+    return true;
+}
+
+/* A sample at the scale where white is `white`. */
+static uint32_t scaled(const vkp_pnm *p, int sample, uint32_t white)
+{
+    const uint32_t max = (uint32_t)p->max;
+    return ((uint32_t)sample * white + max / 2) / max;
+}
+
+const char *vkp_pnm_decode(const vkp_pnm *p, const uint8_t *bytes, size_t size, uint8_t *rgba, uint16_t *deep)
 {
     cursor c = {bytes, p->data, size};
     for (int y = 0; y < p->height; y++) {
         const uint8_t *row = p->kind >= 4 ? bytes + p->data + (size_t)y * row_bytes(p) : NULL;
         for (int x = 0; x < p->width; x++, rgba += 4) {
-            for (int k = 0; k < p->channels; k++) {
-                size_t index = (size_t)x * (size_t)p->channels + (size_t)k;
-                int sample = row ? binary_sample(row, index, p) : ascii_sample(&c, p);
-                if (sample < 0) return "a sample of it is missing or is no number";
-                if (sample > p->max) sample = p->max;
-                if (p->kind % 3 == 1) sample = 1 - sample; /* in bitmaps 1 is black */
-                rgba[k] = (uint8_t)((sample * 255 + p->max / 2) / p->max);
-            }
-            if (p->channels == 1) rgba[1] = rgba[2] = rgba[0];
+            int samples[3] = {0};
+            if (!read_pixel(p, &c, row, x, samples)) return "a sample of it is missing or is no number";
+            for (int k = 0; k < 3; k++) rgba[k] = (uint8_t)scaled(p, samples[k], 255);
             rgba[3] = 255;
+            if (!deep) continue;
+            uint16_t wide[3];
+            for (int k = 0; k < 3; k++) wide[k] = (uint16_t)scaled(p, samples[k], VKP_DEEP_WHITE);
+            *deep++ = vkp_luma16(wide);
+            *deep++ = VKP_DEEP_WHITE;
         }
     }
     return NULL;

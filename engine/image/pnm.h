@@ -22,7 +22,9 @@ const char *vkp_pnm_header(const uint8_t *bytes, size_t size, vkp_pnm *pnm);
 /* Fails when samples are missing, without touching memory for them. */
 const char *vkp_pnm_missing(const vkp_pnm *pnm, size_t size);
 
-/* Fills width*height*4 bytes of RGBA, samples scaled to 0..255 and rounded, alpha 255. */
-const char *vkp_pnm_decode(const vkp_pnm *pnm, const uint8_t *bytes, size_t size, uint8_t *rgba);
+/* Fills width*height*4 bytes of RGBA, samples scaled to 0..255 and rounded, alpha 255, and `deep` (may be
+ * NULL), width*height*2, with luma and alpha, 0..65535. */
+const char *vkp_pnm_decode(const vkp_pnm *pnm, const uint8_t *bytes, size_t size, uint8_t *rgba,
+                           uint16_t *deep);
 
 #endif

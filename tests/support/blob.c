@@ -41,7 +41,7 @@ static uint32_t crc(const uint8_t *p, size_t size)
     return ~c;
 }
 
-static void add_chunk(blob *b, const char *type, const blob *data)
+void blob_add_chunk(blob *b, const char *type, const blob *data)
 {
     add_be32(b, (uint32_t)data->size);
     size_t start = b->size;
@@ -50,8 +50,7 @@ static void add_chunk(blob *b, const char *type, const blob *data)
     add_be32(b, crc(b->bytes + start, b->size - start));
 }
 
-/* zlib's container with stored (uncompressed) blocks. */
-static blob stored(const blob *raw)
+blob blob_stored(const blob *raw)
 {
     blob z = {NULL, 0};
     blob_add(&z, "\x78\x01", 2);
@@ -76,15 +75,15 @@ blob blob_png(int w, int h, int channels, int bits, const uint8_t *samples)
     add_be32(&head, (uint32_t)w);
     add_be32(&head, (uint32_t)h);
     blob_add(&head, (uint8_t[]){(uint8_t)bits, color_types[channels], 0, 0, 0}, 5);
-    add_chunk(&png, "IHDR", &head);
+    blob_add_chunk(&png, "IHDR", &head);
     size_t row = (size_t)w * (size_t)channels * (size_t)bits / 8;
     for (int y = 0; samples && y < h; y++) {
         blob_add(&raw, "", 1);
         blob_add(&raw, samples + (size_t)y * row, row);
     }
-    blob z = stored(&raw);
-    add_chunk(&png, "IDAT", &z);
-    add_chunk(&png, "IEND", &none);
+    blob z = blob_stored(&raw);
+    blob_add_chunk(&png, "IDAT", &z);
+    blob_add_chunk(&png, "IEND", &none);
     blob_free(&head);
     blob_free(&raw);
     blob_free(&z);

@@ -15,6 +15,12 @@ void blob_add(blob *b, const void *bytes, size_t size);
 void blob_add_text(blob *b, const char *text);
 void blob_free(blob *b);
 
+/* Appends a PNG chunk with its length and checksum. */
+void blob_add_chunk(blob *b, const char *type, const blob *data);
+
+/* zlib's container around `raw`, with stored (uncompressed) blocks. */
+blob blob_stored(const blob *raw);
+
 /* A PNG of w x h with `channels` (1 to 4) of 8 or 16 bits; samples are big-endian, row by row without
  * gaps. */
 blob blob_png(int w, int h, int channels, int bits, const uint8_t *samples);
