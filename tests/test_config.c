@@ -100,9 +100,11 @@ static void every_key_is_set_by_name(void **state)
 {
     (void)state;
     static const char *const assignments[] = {
-        "size=64", "batch=3", "epochs=9", "loss=hinge", "d_norm=instance", "d_pools=2,1,4,2", "d_every=3",
-        "lr=0.25", "lr_min=1e-07", "schedule=constant", "restart_every=7", "lambda_crcb=1",
-        "lambda_rgb=2.5", "flip=0", "blur=1", "fit=rotate", "seed=4294967295", "checkpoint_every=5",
+        "network=natural", "size=64", "work_size=96", "batch=3", "epochs=9", "loss=hinge", "d_norm=instance", "d_pools=2,1,4,2", "d_every=3",
+        "lr=0.25", "lr_min=1e-07", "schedule=constant", "restart_every=7", "warmup=11", "beta1=0.9",
+        "weight_decay=0.02", "ema=0.998", "lambda_crcb=1", "lambda_rgb=2.5", "lambda_class=0.5",
+        "lambda_adv=0.1", "adv_from=8", "rare=2", "saturation=1.2", "dropout=0.3", "flip=0", "blur=1",
+        "view_min=150", "view_max=300", "jitter=0.5", "degrade=0.25", "fit=rotate", "seed=4294967295", "checkpoint_every=5",
         "preview_every=6"};
     const size_t count = sizeof assignments / sizeof *assignments;
     assert_int_equal(vkp_config_key_count(), count);
@@ -118,10 +120,10 @@ static void every_key_is_set_by_name(void **state)
     }
     assert_true(config.size == 64 && config.d_pools[0] == 2 && config.d_pools[2] == 4);
     assert_true(config.fit == VKP_CONFIG_FIT_ROTATE && config.seed == UINT32_MAX && config.lr_min == 1e-7);
-    char names[300];
+    char names[600];
     assert_int_equal(vkp_config_diff(&before, &config, names, sizeof names), count);
-    assert_int_equal(vkp_config_diff(&before, &config, names, 8), count);
-    assert_string_equal(names, "size, b");
+    assert_int_equal(vkp_config_diff(&before, &config, names, 12), count);
+    assert_string_equal(names, "network, si");
 }
 
 static void wrong_assignments_name_key_and_range(void **state)
@@ -248,8 +250,8 @@ static void what_is_saved_is_loaded(void **state)
     void *text;
     size_t bytes;
     assert_int_equal(vkp_config_save(&config, "config.yml"), VKP_OK);
-    assert_int_equal(vkp_file_read("config.yml", 1000, &text, &bytes), VKP_OK);
-    assert_non_null(strstr(text, "size: 320\nbatch: 32\n"));
+    assert_int_equal(vkp_file_read("config.yml", 2000, &text, &bytes), VKP_OK);
+    assert_non_null(strstr(text, "size: 320\nwork_size: 0\nbatch: 32\n"));
     assert_non_null(strstr(text, "\nd_pools: [4, 2, 2, 2]\n"));
     assert_non_null(strstr(text, "\nlr: 0.0001\nlr_min: 1e-06\nschedule: cosine\n"));
     free(text);

@@ -50,7 +50,7 @@ static planes padded(vkp_fit way, int w, int h)
     int longer = w > h ? w : h, shorter = w > h ? h : w, d = longer - shorter;
     bool turned = way == VKP_FIT_ROTATE && h > w;
     planes p = {0, 0, NULL};
-    if (way == VKP_FIT_STRETCH) p = planes_make(w, h);
+    if (way == VKP_FIT_STRETCH || way == VKP_FIT_ASPECT) p = planes_make(w, h);
     if (way == VKP_FIT_ROTATE) p = planes_make(longer, shorter);
     if (way == VKP_FIT_CROP) p = planes_make(shorter, shorter);
     if (way == VKP_FIT_WRAP || way == VKP_FIT_BLACK) p = planes_make(longer, longer);

@@ -242,6 +242,11 @@ static void try_add(trial *t)
 }
 static void try_film(trial *t) { record_two(t, &vkp_op_film, (vkp_attr){0}, "x", "film"); }
 
+static void try_upsample_bilinear(trial *t)
+{
+    record_simple(t, &vkp_op_upsample_bilinear, (vkp_attr){.factor = whole(t, "factor")});
+}
+
 static void try_relu(trial *t) { record_simple(t, &vkp_op_activation, (vkp_attr){.activation = VKP_RELU}); }
 static void try_tanh(trial *t) { record_simple(t, &vkp_op_activation, (vkp_attr){.activation = VKP_TANH}); }
 static void try_leaky_relu(trial *t)
@@ -338,6 +343,28 @@ static void try_l1(trial *t)
     give(t, &node, 1, "target");
     take(t, &node, 0, "y");
     record(t, &node);
+}
+
+static vkp_attr class_grid(const trial *t)
+{
+    return (vkp_attr){.kernel = whole(t, "k"), .scale = (float)number(t, "range")};
+}
+
+static void try_soft_classes(trial *t)
+{
+    vkp_node node = {.op = &vkp_op_soft_classes, .attr = class_grid(t)};
+    give(t, &node, 0, "x");
+    give(t, &node, 1, "target");
+    if (look_up(t, "weights")) give(t, &node, 2, "weights");
+    take(t, &node, 0, "y");
+    record(t, &node);
+}
+
+static void try_expected_chroma(trial *t)
+{
+    vkp_attr attr = class_grid(t);
+    attr.weight[0] = (float)number(t, "temperature");
+    record_simple(t, &vkp_op_expected_chroma, attr);
 }
 
 static void try_rgb_to_ycc(trial *t)
@@ -479,7 +506,7 @@ static void try_adam(trial *t)
 
 /* Errors are multiples of the tensor's own size, but not of less than `least`: gradients that cancel to
  * almost nothing (a norm over two values) keep the rounding of what they are made of, times what the norm
- * scales by. */
+ * scales by. Of soft_classes' gradient some are ten times its size: those of the few classes of a pixel. */
 static const struct entry {
     const char *file;
     void (*write)(trial *t);
@@ -493,6 +520,7 @@ static const struct entry {
     {"conv2d", try_conv2d, false, 1e-6, 0},
     {"film", try_film, false, 1e-6, 0},
     {"global_avg_pool", try_global_avg_pool, false, 1e-6, 0},
+    {"expected_chroma", try_expected_chroma, false, 1e-6, 0},
     {"hinge", try_hinge, false, 1e-6, 0},
     {"l1", try_l1, false, 1e-6, 0},
     {"leaky_relu", try_leaky_relu, false, 1e-6, 0},
@@ -502,8 +530,10 @@ static const struct entry {
     {"relu", try_relu, false, 1e-6, 0},
     {"resize", try_resize, false, 1e-6, 0},
     {"rgb_to_ycc", try_rgb_to_ycc, false, 1e-6, 0},
+    {"soft_classes", try_soft_classes, false, 2e-6, 0},
     {"tanh", try_tanh, false, 1e-6, 0},
     {"upsample", try_upsample, false, 1e-6, 0},
+    {"upsample_bilinear", try_upsample_bilinear, false, 1e-6, 0},
     {"ycc_to_rgb", try_ycc_to_rgb, false, 1e-6, 0},
 };
 enum { ENTRIES = sizeof entries / sizeof *entries };

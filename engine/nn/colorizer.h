@@ -32,7 +32,8 @@ const char *vkp_colorizer_model(const vkp_colorizer *colorizer);
 uint32_t vkp_colorizer_size(const vkp_colorizer *colorizer);
 vkp_fit vkp_colorizer_fit(const vkp_colorizer *colorizer);
 
-/* Predicts the chroma of a picture, of which only the luma counts, and keeps it until the next prediction.
+/* Predicts the chroma of a picture, of which only the luma counts, and keeps it until the next prediction. With
+ * `aspect`, a picture longer than 1.25 sizes is first brought to that length by means of areas.
  * SHAPE: a side above 2^24 pixels; NOT_FINITE: the prediction has NaN or infinity; MEMORY; errors of the
  * device. */
 VKP_MUST_USE vkp_status vkp_colorizer_predict(vkp_colorizer *colorizer, const vkp_picture *picture);

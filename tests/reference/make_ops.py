@@ -23,8 +23,11 @@ kernel, kernel).
     hinge             mode g (-mean(x)), d_real (mean(max(0, 1-x))), d_fake (mean(max(0, 1+x)))
     l1                target (a tensor); the mean
     rgb_to_ycc ycc_to_rgb
-    adam              lr beta1 beta2 eps decay (AdamW's, 0: Adam) steps; weight, dweight0.. and after each step weight1.. exp_avg1..
-                      exp_avg_sq1..
+    adam              lr beta1 beta2 eps decay (AdamW's, 0: Adam) steps; weight, dweight0.. and after each
+                      step weight1.. exp_avg1.. exp_avg_sq1..
+    upsample_bilinear factor (bilinear, align_corners=False)
+    soft_classes      k range; target (CrCb), sometimes weights (a class each); the mean
+    expected_chroma   k range temperature
     resize            height width (bilinear, align_corners=False, no antialiasing)
     psnr              x (RGB, not clamped), target; y in dB, one a picture
 
@@ -129,6 +132,15 @@ def upsample():
     for factor in (2, 4):
         for shape in [(1, 1, 1, 1), (2, 3, 5, 7), (1, 2, 1, 3)]:
             cases.add(lambda x: F.interpolate(x, scale_factor=factor, mode="nearest"),
+                      {"x": cases.random(*shape)}, dict(factor=factor))
+    return cases
+
+
+def upsample_bilinear():
+    cases = Cases("upsample_bilinear")
+    for factor in (2, 3, 4):
+        for shape in [(1, 1, 1, 1), (2, 3, 5, 7), (1, 2, 1, 3), (1, 1, 9, 4)]:
+            cases.add(lambda x: F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False),
                       {"x": cases.random(*shape)}, dict(factor=factor))
     return cases
 
@@ -279,6 +291,45 @@ def adam():
     return cases
 
 
+def soft_labels(target, k, reach):
+    """(n,2,h,w) to (n,k*k,h,w): the bilinear weights of a grid's nodes, node Cr * k + node Cb."""
+    place = (target.clamp(-reach, reach) / reach + 1) * ((k - 1) / 2)
+    nodes = torch.arange(k, dtype=target.dtype).view(1, 1, k, 1, 1)
+    near = F.relu(1 - (place.unsqueeze(2) - nodes).abs())
+    return (near[:, 0].unsqueeze(2) * near[:, 1].unsqueeze(1)).flatten(1, 2)
+
+
+def soft_classes():
+    cases = Cases("soft_classes")
+    for k, n, h, w, reach, size, weighted in [(2, 1, 1, 1, 0.5, 1, False), (3, 1, 1, 1, 0.75, 1, True),
+                                              (5, 2, 3, 7, 0.75, 4, True), (11, 2, 5, 3, 0.75, 8, True),
+                                              (3, 3, 7, 5, 1, 30, False), (11, 1, 2, 6, 0.625, 1, False)]:
+        def compute(x, target, weights=None):
+            labels = soft_labels(target, k, reach)
+            loss = F.cross_entropy(x, labels, reduction="none")
+            return (loss if weights is None else loss * torch.einsum("nchw,c->nhw", labels, weights)).mean()
+        constants = {"target": cases.random(n, 2, h, w)}
+        if weighted:
+            constants["weights"] = cases.random(k * k, low=0.2, high=3)
+        cases.add(compute, {"x": cases.random(n, k * k, h, w, low=-size, high=size)},
+                  dict(k=k, range=reach), constants=constants)
+    return cases
+
+
+def expected_chroma():
+    cases = Cases("expected_chroma")
+    for k, n, h, w, reach, size, temperature in [(2, 1, 1, 1, 0.5, 1, 1), (5, 2, 3, 7, 0.75, 1, 0.375),
+                                                 (11, 2, 5, 3, 0.75, 8, 0.375), (3, 1, 7, 5, 1, 30, 2)]:
+        def compute(x):
+            nodes = torch.linspace(-reach, reach, k, dtype=x.dtype)
+            likely = F.softmax(x / temperature, 1).unflatten(1, (k, k))
+            return torch.stack((torch.einsum("nrbhw,r->nhw", likely, nodes),
+                                torch.einsum("nrbhw,b->nhw", likely, nodes)), 1)
+        cases.add(compute, {"x": cases.random(n, k * k, h, w, low=-size, high=size)},
+                  dict(k=k, range=reach, temperature=temperature), ())
+    return cases
+
+
 def resize():
     cases = Cases("resize")
     for shape, height, width in [((1, 1, 1, 1), 3, 5), ((1, 3, 5, 7), 5, 7), ((1, 3, 5, 7), 16, 16),
@@ -303,7 +354,8 @@ def every_operation():
             elementwise("tanh", lambda x: torch.tanh(x)), bce_with_logits(), hinge(), l1(),
             colour("rgb_to_ycc", lambda x: networks.rgb_to_ycc(x), 0),
             colour("ycc_to_rgb", lambda x: networks.ycc_to_rgb(x), -1), adam(), resize(), psnr(),
-            pixel_unshuffle(), add(), global_avg_pool(), film())
+            pixel_unshuffle(), add(), global_avg_pool(), film(), upsample_bilinear(),
+            soft_classes(), expected_chroma())
 
 
 def main():

@@ -3,10 +3,11 @@
     /usr/bin/python3 self_check.py
 
 Checks what make_ops.py writes (convolution, both norms with gradients and running statistics, pooling, BCE,
-hinge, colour, Adam, resize, PSNR) against loops and closed formulas; safetensors and PNG both ways, damaged
-files included; the networks' names and parameter counts; that a step updates the running statistics three
-times in D, once in G; that half-rate D sums two batches and drops an odd last one; that two runs are bit
-for bit the same. Prints one line a check; exit status 1 at the first that fails.
+hinge, colour, Adam, resize, PSNR, bilinear upsampling, chroma classes) against loops and closed formulas;
+safetensors and PNG both ways, damaged files included; the networks' names and parameter counts; that a step
+updates the running statistics three times in D, once in G; that half-rate D sums two batches and drops an odd
+last one; that two runs are bit for bit the same. Prints one line a check; exit status 1 at the first that
+fails.
 """
 import os
 import struct
@@ -229,6 +230,43 @@ def check_networks():
     assert 0.99 * bound < weight.abs().max() <= bound and abs(weight.std() / bound - 1 / np.sqrt(3)) < 0.01
 
 
+def between(place, count):
+    """The weights that `count` nodes of an axis have at a place among them."""
+    weights = np.zeros(count)
+    low = min(int(place), count - 1)
+    weights[low] += 1 - (place - low)
+    weights[min(low + 1, count - 1)] += place - low
+    return weights
+
+
+def check_upsample_bilinear():
+    for t, a in cases_of(make_ops.upsample_bilinear()):
+        rows, columns = (np.array([between(max((i + 0.5) / a["factor"] - 0.5, 0), size)
+                                   for i in range(size * a["factor"])]) for size in t["x"].shape[2:])
+        near(t["y"], np.einsum("ncij,yi,xj->ncyx", t["x"], rows, columns), f"upsample_bilinear {a}")
+        near(t["dx"], np.einsum("ncyx,yi,xj->ncij", t["dy"], rows, columns), f"upsample_bilinear {a} dx")
+
+
+def check_chroma_classes():
+    for t, a in cases_of(make_ops.soft_classes()):
+        k, reach, count = a["k"], a["range"], t["target"][:, 0].size
+        weights, loss, dx = t.get("weights", np.ones(k * k)), 0, np.zeros_like(t["x"])
+        for n, y, x in np.ndindex(t["target"][:, 0].shape):
+            places = (np.clip(t["target"][n, :, y, x], -reach, reach) + reach) / (2 * reach) * (k - 1)
+            label = np.outer(between(places[0], k), between(places[1], k)).ravel()
+            likely = np.exp(t["x"][n, :, y, x]) / np.exp(t["x"][n, :, y, x]).sum()
+            loss -= (label @ weights) * (label @ np.log(likely)) / count
+            dx[n, :, y, x] = t["dy"] * (label @ weights) * (likely - label) / count
+        near(t["y"], loss, f"soft_classes {a}")
+        near(t["dx"], dx, f"soft_classes {a} dx")
+    for t, a in cases_of(make_ops.expected_chroma()):
+        likely = np.exp(t["x"] / a["temperature"])
+        likely /= likely.sum(1, keepdims=True)
+        node = np.arange(a["k"]) * 2 * a["range"] / (a["k"] - 1) - a["range"]
+        both = np.array([np.repeat(node, a["k"]), np.tile(node, a["k"])])
+        near(t["y"], np.einsum("nchw,oc->nohw", likely, both), f"expected_chroma {a}")
+
+
 def check_committed():
     """What lies in tests/data/ops is what make_ops.py makes, give or take a last place of another PyTorch."""
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "ops")
@@ -329,8 +367,9 @@ def main():
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         for check in (check_files, check_networks, check_conv2d, check_avg_pool, check_norm, check_losses,
-                      check_colour, check_adam, check_pictures_operations, check_committed,
-                      lambda: check_step(folder), check_half_rate, lambda: check_strict_loading(folder)):
+                      check_colour, check_adam, check_pictures_operations, check_upsample_bilinear,
+                      check_chroma_classes, check_committed, lambda: check_step(folder),
+                      check_half_rate, lambda: check_strict_loading(folder)):
             check()
             print(f"ok {check.__name__ if check.__name__ != '<lambda>' else check.__code__.co_names[0]}")
 
