@@ -177,6 +177,36 @@ static void rates_of_a_run(void **state)
     torch_run_close(&r);
 }
 
+/* A weight of zero: no such loss, and no gradient for what only it teaches. */
+static void does_without_classes(void **state)
+{
+    (void)state;
+    torch_run r;
+    char folder[4096];
+    vkp_losses losses;
+    snprintf(folder, sizeof folder, "%s/plain", data_folder);
+    torch_run_open(&r, "plain", "natural", folder);
+    r.config.lambda_class = 0;
+    torch_run_make_step(&r, false, true);
+    const cJSON *row = cJSON_GetObjectItemCaseSensitive(r.expected, "losses")->child;
+    assert_true(torch_run_step(&r, 0, row, &losses) <= 1e-5);
+    const vkp_params *p = &r.model.generator;
+    float *gradients = malloc(p->trained * sizeof *gradients);
+    assert_non_null(gradients);
+    assert_ok(vkp_buffer_read(test_device, &p->grads, 0, gradients, p->trained * sizeof *gradients));
+    for (uint32_t i = 0; i < p->count; i++) {
+        const vkp_param *e = &p->list[i];
+        const float *own = gradients + e->offset;
+        double sum = 0;
+        if (!e->trained || e->zero_grad) continue;
+        for (uint64_t k = 0; k < vkp_shape_count(e->shape); k++) sum += fabs((double)own[k]);
+        if ((sum == 0) != (strncmp(e->name, "classes.", strlen("classes.")) == 0))
+            fail_msg("%s has a gradient of %g in all", e->name, sum);
+    }
+    free(gradients);
+    torch_run_close(&r);
+}
+
 /* What G takes are multiples of 32: others are refused, by the step and by the evaluation. */
 static void refuses_other_sides(void **state)
 {
@@ -213,6 +243,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(ten_steps),
         cmocka_unit_test(ten_adversarial_steps),
         cmocka_unit_test(rates_of_a_run),
+        cmocka_unit_test(does_without_classes),
         cmocka_unit_test(refuses_other_sides),
     };
     return cmocka_run_group_tests_name("natural against PyTorch", tests, open_test_device, close_test_device);
