@@ -38,6 +38,26 @@ static vkp_config small_config(void)
     return c;
 }
 
+/* `natural` with all of its random numbers, an average, and a discriminator from the second epoch on. */
+static vkp_config natural_config(void)
+{
+    vkp_config c;
+    assert_ok(vkp_config_preset(&c, "natural"));
+    c.size = c.work_size = 64;
+    c.batch = 4;
+    c.epochs = 2;
+    c.seed = 5;
+    c.warmup = 2;
+    c.ema = 0.5;
+    c.dropout = 0.3;
+    c.view_min = 70;
+    c.view_max = 120;
+    c.degrade = 0.7;
+    c.lambda_adv = 0.1;
+    c.adv_from = 1;
+    return c;
+}
+
 static vkp_train_options to(const char *run)
 {
     return (vkp_train_options){.data = "photos",
@@ -112,30 +132,110 @@ static void leaves_what_is_promised(void **state)
     vkp_run_table_free(&log);
 }
 
-/* Stops in the middle of D's two batches and of an epoch, and with another number of threads. */
-static void resumes_bit_for_bit(void **state)
+/* A run in three parts, stopped after 1 and 5 steps, with another number of threads, is the run `whole`. */
+static void compare_parts(const vkp_config *c, const char *whole, const char *parts)
 {
-    (void)state;
-    const vkp_config c = small_config();
-    vkp_train_options o = to("parts");
+    vkp_train_options o = to(parts);
     o.max_steps = 1;
-    assert_ok(vkp_train(test_device, &c, &o));
+    assert_ok(vkp_train(test_device, c, &o));
     o.resume = true;
     o.threads = 3;
     o.max_steps = 5;
-    assert_ok(vkp_train(test_device, &c, &o));
+    assert_ok(vkp_train(test_device, c, &o));
     o.max_steps = 0;
-    assert_ok(vkp_train(test_device, &c, &o));
-    assert_same_file("whole", "parts", "steps.csv");
-    assert_same_log("whole", "parts");
+    assert_ok(vkp_train(test_device, c, &o));
+    assert_same_file(whole, parts, "steps.csv");
+    assert_same_log(whole, parts);
     static const char *const files[] = {"generator", "discriminator", "optimizer"};
     for (int i = 0; i < 3; i++) {
         char name[64];
         snprintf(name, sizeof name, "checkpoints/last/%s.safetensors", files[i]);
-        assert_same_file("whole", "parts", name);
+        assert_same_file(whole, parts, name);
         snprintf(name, sizeof name, "checkpoints/best/%s.safetensors", files[i]);
-        assert_same_file("whole", "parts", name);
+        assert_same_file(whole, parts, name);
     }
+}
+
+/* Stops in the middle of D's two batches and of an epoch. */
+static void resumes_bit_for_bit(void **state)
+{
+    (void)state;
+    const vkp_config c = small_config();
+    compare_parts(&c, "whole", "parts");
+}
+
+/* Stops before and after D joins. */
+static void natural_resumes_bit_for_bit(void **state)
+{
+    (void)state;
+    const vkp_config c = natural_config();
+    const vkp_train_options o = to("natural");
+    assert_ok(vkp_train(test_device, &c, &o));
+    compare_parts(&c, "natural", "natural_parts");
+}
+
+/* The first epoch has no adversarial losses and leaves D as it was; the second has them in each step. */
+static void the_discriminator_joins_when_it_shall(void **state)
+{
+    (void)state;
+    vkp_run_table steps;
+    vkp_run_state last;
+    assert_ok(vkp_run_log_read_steps("natural", &steps));
+    assert_ok(vkp_run_state_read("natural/checkpoints/last", &last));
+    assert_int_equal(steps.rows, 6);
+    for (size_t i = 0; i < steps.rows; i++) {
+        assert_true((steps.values[VKP_STEPS_d_adv * steps.rows + i] != 0) == (i >= 3));
+        assert_true((steps.values[VKP_STEPS_g_adv * steps.rows + i] != 0) == (i >= 3));
+    }
+    assert_int_equal(last.g_adam_steps, 6);
+    assert_int_equal(last.d_adam_steps, 3);
+    vkp_run_table_free(&steps);
+}
+
+/* All of a network's tensors as they lie on the device. */
+static float *read_values(const vkp_params *p)
+{
+    float *values = malloc(p->total * sizeof *values);
+    assert_non_null(values);
+    assert_ok(vkp_buffer_read(test_device, &p->values, 0, values, p->total * sizeof *values));
+    return values;
+}
+
+/* After one step, whose decay is 1/10, generator.safetensors is a tenth of the first weights and nine of the
+ * new ones, which optimizer.safetensors holds. */
+static void keeps_the_average(void **state)
+{
+    (void)state;
+    const vkp_config c = natural_config();
+    vkp_train_options o = to("average");
+    o.max_steps = 1;
+    assert_ok(vkp_train(test_device, &c, &o));
+    vkp_model first, model;
+    vkp_run_state found;
+    char *path;
+    assert_ok(vkp_model_create(test_device, &c, c.seed, &first));
+    assert_ok(vkp_model_create(test_device, &c, 99, &model));
+    assert_ok(vkp_checkpoint_newest("average", NULL, NULL, &path, &found));
+    assert_ok(vkp_checkpoint_load(path, &found, &model));
+    float *before = read_values(&first.generator), *after = read_values(&model.generator);
+    float *average = read_values(&model.average);
+    unsigned moved = 0;
+    for (uint32_t i = 0; i < model.generator.count; i++) {
+        const vkp_param *p = &model.generator.list[i];
+        for (uint64_t k = p->offset; k < p->offset + vkp_shape_count(p->shape); k++) {
+            const double want = 0.1 * (double)before[k] + 0.9 * (double)after[k];
+            assert_true(fabs((double)average[k] - want) <= 1e-6 * fmax(1, fabs(want)));
+            moved += before[k] != after[k];
+        }
+    }
+    assert_true(moved > 3000000);
+    assert_int_equal(model.average.batches_tracked, 1);
+    free(before);
+    free(after);
+    free(average);
+    free(path);
+    vkp_model_free(&first);
+    vkp_model_free(&model);
 }
 
 static void refuses_to_mix_runs(void **state)
@@ -251,6 +351,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(leaves_what_is_promised),
         cmocka_unit_test(resumes_bit_for_bit),
+        cmocka_unit_test(natural_resumes_bit_for_bit),
+        cmocka_unit_test(the_discriminator_joins_when_it_shall),
+        cmocka_unit_test(keeps_the_average),
         cmocka_unit_test(refuses_to_mix_runs),
         cmocka_unit_test(passes_over_a_damaged_checkpoint),
         cmocka_unit_test(stops_at_a_loss_that_is_not_finite),

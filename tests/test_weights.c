@@ -59,7 +59,7 @@ static void pytorchs_weights_colour_alike(void **state)
     assert_ok(vkp_params_load(&model.discriminator, join(from, "final_discriminator.safetensors")));
     assert_int_equal(model.generator.batches_tracked, 10);
     assert_int_equal(model.discriminator.batches_tracked, 30);
-    batch pictures = batch_make((uint32_t)shape[0], (uint32_t)shape[2], (uint32_t)shape[3]);
+    batch pictures = batch_make((uint32_t)shape[0], 3, (uint32_t)shape[2], (uint32_t)shape[3]);
     for (uint32_t i = 0; i < shape[0]; i++) {
         char file[32];
         snprintf(file, sizeof file, "pictures/%03u.png", i);
@@ -135,7 +135,7 @@ static void write_own(const char *preset, const char *picture)
     assert_ok(vkp_config_preset(&config, preset));
     config.flip = config.blur = 0;
     assert_ok(vkp_model_create(test_device, &config, 7, &model));
-    batch two = batch_make(2, 48, 80), one = batch_make(1, 48, 80);
+    batch two = batch_make(2, 3, 48, 80), one = batch_make(1, 3, 48, 80);
     for (uint32_t i = 0; i < 2; i++) batch_load(&two, i, picture);
     batch_load(&one, 0, picture);
     train_a_step(&config, &model, &two);

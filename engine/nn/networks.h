@@ -32,7 +32,7 @@ typedef struct vkp_dropout {
 /* Sides that a generator takes are multiples of this. */
 uint32_t vkp_generator_granularity(vkp_config_network network);
 
-/* Declares the tensors: 872,418 trained parameters for unet, the published U-Net (unet.c); 3.6 million for
+/* Declares the tensors: 872,418 trained parameters for unet, the published U-Net (unet.c); 3,499,637 for
  * natural (natural.c). First values as PyTorch's Conv2d: uniform in +-1/sqrt(fan_in), norms 1 and 0. */
 VKP_MUST_USE vkp_status vkp_generator_declare(vkp_params *params, vkp_config_network network);
 VKP_MUST_USE vkp_status vkp_discriminator_declare(vkp_params *params, const vkp_config *config);

@@ -112,11 +112,13 @@ def cancelled_biases(network):
     comparable to N * lr only, never relatively.
     """
     names = []
-    for block, layers in network.named_children():
-        layers = list(layers.children())
-        for i, (layer, following) in enumerate(zip(layers, layers[1:])):
+    for block, layers in network.named_modules():
+        if not isinstance(layers, nn.Sequential):
+            continue
+        children = list(layers.named_children())
+        for (index, layer), (_, following) in zip(children, children[1:]):
             if isinstance(layer, nn.Conv2d) and isinstance(following, (nn.BatchNorm2d, nn.InstanceNorm2d)):
-                names.append(f"{block}.{i}.bias")
+                names.append(f"{block}.{index}.bias")
     return names
 
 

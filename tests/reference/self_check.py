@@ -20,6 +20,7 @@ import torch
 import check_weights
 import make_ops
 import make_steps
+import natural
 import networks
 import pictures
 import safetensors_io
@@ -267,6 +268,30 @@ def check_chroma_classes():
         near(t["y"], np.einsum("nchw,oc->nohw", likely, both), f"expected_chroma {a}")
 
 
+def check_natural():
+    """The network's size, the splat and the rates from their definitions, not as natural.py writes them."""
+    generator = natural.Generator().eval()
+    names = set(generator.state_dict())
+    assert {"stem.1.weight", "enc4.res.4.running_var", "film.3.bias", "mix.0.weight", "fine.1.bias",
+            "up.2.running_mean", "chroma.weight", "classes.bias", "fine_chroma.weight"} <= names
+    with torch.no_grad():
+        crcb, logits = generator(torch.zeros(1, 1, 64, 96))
+    assert crcb.shape == (1, 2, 64, 96) and logits.shape == (1, 121, 16, 24)
+    assert len(networks.cancelled_biases(generator)) == 15
+    target = 1.8 * torch.rand(2, 2, 3, 4, generator=torch.Generator().manual_seed(1)) - 0.9
+    nodes = torch.linspace(-0.7, 0.7, 11)
+    hats = (1 - (target.clamp(-0.7, 0.7).unsqueeze(2) - nodes.view(11, 1, 1)).abs() / 0.14).clamp(min=0)
+    shares = torch.einsum("nrhw,nbhw->nrbhw", hats[:, 0], hats[:, 1]).flatten(1, 2)
+    near(natural.splat(target), shares, "soft classes")
+    weights = natural.class_weights(2.0, target).view(11, 11)
+    near([weights[5, 5], weights[0, 10], weights[5, 0]], [1, 3, 1 + 2 / 2 ** 0.5], "class weights")
+    settings = dict(natural.SETTINGS, warmup=3, epochs=2)
+    found, lr, low = natural.rates(settings, 5), settings["lr"], settings["lr_min"]
+    expected = [lr * (k + 1) / 3 for k in range(3)] + [
+        low + (lr - low) * (1 + np.cos(np.pi * k / 7)) / 2 for k in range(7)]
+    near(np.array(found) / lr, np.array(expected) / lr, "rates", 1e-9)
+
+
 def check_committed():
     """What lies in tests/data/ops is what make_ops.py makes, give or take a last place of another PyTorch."""
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "ops")
@@ -366,8 +391,8 @@ def check_strict_loading(folder):
 def main():
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        for check in (check_files, check_networks, check_conv2d, check_avg_pool, check_norm, check_losses,
-                      check_colour, check_adam, check_pictures_operations, check_upsample_bilinear,
+        for check in (check_files, check_networks, check_natural, check_conv2d, check_avg_pool,
+                      check_norm, check_losses, check_colour, check_adam, check_pictures_operations, check_upsample_bilinear,
                       check_chroma_classes, check_committed, lambda: check_step(folder),
                       check_half_rate, lambda: check_strict_loading(folder)):
             check()

@@ -6,9 +6,9 @@
 #include "device_fixture.h"
 #include "image/picture.h"
 
-batch batch_make(uint32_t n, uint32_t h, uint32_t w)
+batch batch_make(uint32_t n, uint32_t channels, uint32_t h, uint32_t w)
 {
-    batch b = {.layout = vkp_tensor_activation(0, (vkp_shape){n, 3, h, w})};
+    batch b = {.layout = vkp_tensor_activation(0, (vkp_shape){n, channels, h, w})};
     assert_ok(vkp_buffer_create(test_device, vkp_extent(&b.layout) * sizeof(float), VKP_MEMORY_HOST,
                                 "pictures", &b.buffer));
     return b;

@@ -5,12 +5,12 @@
 #include "ops/tensor.h"
 
 typedef struct batch {
-    vkp_tensor layout; /* (n,3,h,w), RGB 0..1 */
+    vkp_tensor layout; /* (n,3,h,w), RGB 0..1, or other planes */
     vkp_buffer buffer; /* host memory */
 } batch;
 
-/* Room for n pictures of w x h; batch_free afterwards. */
-batch batch_make(uint32_t n, uint32_t h, uint32_t w);
+/* Room for n pictures of w x h, RGB with 3 channels; batch_free afterwards. */
+batch batch_make(uint32_t n, uint32_t channels, uint32_t h, uint32_t w);
 void batch_free(batch *b);
 
 /* Puts the picture file `path`, of just that size, in place i: levels divided by 255. */
