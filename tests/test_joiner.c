@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "data/folder.h"
 #include "device_fixture.h"
 #include "image/chroma_lines.h"
 #include "image/joiner.h"
@@ -438,6 +439,112 @@ static void strong_colours_keep_luma_and_hue(void **state)
     end_trial(&t);
 }
 
+/* -- photographs, where some are given -- */
+
+/* Means of the true chroma over the pixels nearest to each point. */
+static float *mean_chroma(const vkp_picture *photo, const vkp_fit_plan *plan)
+{
+    const size_t plane = (size_t)plan->src_w * (size_t)plan->src_h;
+    float *crcb = calloc(2 * plane, sizeof *crcb), *shares = calloc(plane, sizeof *shares);
+    assert_true(crcb && shares);
+    for (int y = 0; y < photo->height; y++)
+        for (int x = 0; x < photo->width; x++) {
+            const vkp_tap *row = &plan->rows[y], *col = &plan->cols[x];
+            const int r = row->w < 0.5f ? row->i0 : row->i1, c = col->w < 0.5f ? col->i0 : col->i1;
+            const size_t point = (size_t)(r * plan->row_stride + c * plan->col_stride);
+            double own[2];
+            chroma_of(photo->rgba + 4 * ((size_t)y * (size_t)photo->width + (size_t)x), own);
+            for (size_t k = 0; k < 2; k++) crcb[k * plane + point] += (float)(2 * own[k]);
+            shares[point]++;
+        }
+    for (size_t i = 0; i < 2 * plane; i++)
+        if (shares[i % plane] > 0) crcb[i] /= shares[i % plane];
+    free(shares);
+    return crcb;
+}
+
+static vkp_picture gray_of(const vkp_picture *photo)
+{
+    vkp_picture gray;
+    assert_ok(vkp_picture_make(photo->width, photo->height, &gray));
+    for (size_t i = 0; i < (size_t)photo->width * (size_t)photo->height; i++)
+        memset(gray.rgba + 4 * i, to_level(luma_of(photo->rgba + 4 * i)), 3);
+    return gray;
+}
+
+static double squares(const uint8_t *truth, const double got[2])
+{
+    double own[2];
+    chroma_of(truth, own);
+    return pow(got[0] - own[0], 2) + pow(got[1] - own[1], 2);
+}
+
+/* CrCb-PSNR of the joiner's result [0] and of bilinear interpolation, rounded to levels as well [1]. */
+static void score_photo(const vkp_picture *photo, const vkp_picture *gray, const vkp_picture *colored,
+                        const float *full, double psnr[2])
+{
+    const size_t count = (size_t)photo->width * (size_t)photo->height;
+    double sum[2] = {0}, got[2];
+    for (size_t i = 0; i < count; i++) {
+        int level[4];
+        chroma_of(colored->rgba + 4 * i, got);
+        sum[0] += squares(photo->rgba + 4 * i, got);
+        join_pixel(gray->rgba + 4 * i, (double)full[i] / 2, (double)full[count + i] / 2, level);
+        const uint8_t rgb[3] = {(uint8_t)level[0], (uint8_t)level[1], (uint8_t)level[2]};
+        chroma_of(rgb, got);
+        sum[1] += squares(photo->rgba + 4 * i, got);
+    }
+    for (int k = 0; k < 2; k++) psnr[k] = -10 * log10(sum[k] / (2 * (double)count) + 1e-12);
+}
+
+static void color_photo(vkp_joiner *joiner, const vkp_picture *photo, int size, double psnr[2])
+{
+    vkp_picture gray = gray_of(photo), colored;
+    vkp_fit_plan plan;
+    assert_ok(vkp_unfit_make(VKP_FIT_WRAP, size, photo->width, photo->height, false, &plan));
+    float *crcb = mean_chroma(photo, &plan);
+    float *full = malloc(2 * (size_t)photo->width * (size_t)photo->height * sizeof *full);
+    assert_non_null(full);
+    assert_ok(vkp_joiner_run(joiner, &gray, crcb, &plan, 1, &colored));
+    vkp_plan_apply_planes(&plan, crcb, 2, full);
+    score_photo(photo, &gray, &colored, full, psnr);
+    free(full);
+    free(crcb);
+    vkp_fit_free(&plan);
+    vkp_picture_free(&gray);
+    vkp_picture_free(&colored);
+}
+
+/* VKPIX_TEST_PHOTOS: a folder of large photographs. Prints the CrCb-PSNR of each, brought to its size from 256
+ * and from 320 points on the long side; the mean must be 1 dB over bilinear's. */
+static void photographs_are_nearer_the_truth(void **state)
+{
+    (void)state;
+    const char *folder = getenv("VKPIX_TEST_PHOTOS");
+    vkp_folder photos;
+    vkp_joiner *joiner;
+    if (!folder) skip();
+    assert_ok(vkp_folder_list(folder, &photos));
+    assert_ok(vkp_joiner_create(test_device, 0, &joiner));
+    double gain[2] = {0};
+    for (size_t i = 0; i < photos.count; i++) {
+        vkp_picture photo;
+        double psnr[2][2];
+        assert_ok(vkp_picture_read(photos.paths[i], 0, &photo));
+        for (int k = 0; k < 2; k++) {
+            color_photo(joiner, &photo, k ? 320 : 256, psnr[k]);
+            gain[k] += (psnr[k][0] - psnr[k][1]) / (double)photos.count;
+        }
+        print_message("256: %.2f dB (bilinear %.2f)  320: %.2f (%.2f)  %s\n", psnr[0][0], psnr[0][1],
+                      psnr[1][0], psnr[1][1], photos.names[i]);
+        vkp_picture_free(&photo);
+    }
+    print_message("mean over bilinear: 256: %.2f dB  320: %.2f dB\n", gain[0], gain[1]);
+    assert_true(gain[0] > 1 && gain[1] > 1);
+    vkp_joiner_destroy(joiner);
+    vkp_folder_free(&photos);
+}
+
 static void refuses_bad_chroma_and_plans(void **state)
 {
     (void)state;
@@ -473,6 +580,7 @@ int main(void)
         cmocka_unit_test(grain_stays_gray),
         cmocka_unit_test(seams_cannot_be_seen),
         cmocka_unit_test(strong_colours_keep_luma_and_hue),
+        cmocka_unit_test(photographs_are_nearer_the_truth),
         cmocka_unit_test(refuses_bad_chroma_and_plans),
     };
     return cmocka_run_group_tests(tests, open_test_device, close_test_device);
