@@ -65,7 +65,7 @@ static void join_pixel(const uint8_t *from, double cr, double cb, int level[4])
 
 typedef struct wanted {
     const vkp_picture *original;
-    float *line[4]; /* C0 of Cr and Cb, C1 of both, at the picture's size */
+    float *line[VKP_LINE_VALUES]; /* at the picture's size */
     float across[3], down[3];
     double saturation;
 } wanted;
@@ -78,8 +78,8 @@ static void make_wanted(const vkp_picture *original, const vkp_fit_plan *plan, c
     assert_ok(vkp_chroma_lines_make(plan, original, crcb, &lines));
     float *plane = malloc(points * sizeof *plane);
     assert_non_null(plane);
-    for (size_t v = 0; v < 4; v++) {
-        for (size_t i = 0; i < points; i++) plane[i] = lines.points[4 * i + v];
+    for (size_t v = 0; v < VKP_LINE_VALUES; v++) {
+        for (size_t i = 0; i < points; i++) plane[i] = lines.points[VKP_LINE_VALUES * i + v];
         w->line[v] = malloc(count * sizeof **w->line);
         assert_non_null(w->line[v]);
         vkp_plan_apply_planes(plan, plane, 1, w->line[v]);
@@ -96,8 +96,11 @@ static void wanted_level(const wanted *w, int x, int y, int level[4])
     const size_t i = (size_t)y * (size_t)w->original->width + (size_t)x;
     const double mean = mean_luma(w->original, x, y, w->across, w->down);
     double crcb[2];
-    for (int c = 0; c < 2; c++)
-        crcb[c] = w->saturation / 2 * ((double)w->line[c][i] + mean * (double)w->line[c + 2][i]);
+    for (int c = 0; c < 2; c++) {
+        const double chroma = (double)w->line[VKP_LINE_CR0 + c][i] + mean * (double)w->line[VKP_LINE_CR1 + c][i];
+        const double low = (double)w->line[VKP_LINE_CR_LOW + c][i], high = (double)w->line[VKP_LINE_CR_HIGH + c][i];
+        crcb[c] = w->saturation / 2 * fmin(fmax(chroma, low), high);
+    }
     join_pixel(w->original->rgba + 4 * i, crcb[0], crcb[1], level);
 }
 
@@ -133,7 +136,7 @@ static void check_join(vkp_joiner *joiner, vkp_fit way, int size, int w, int h, 
     wanted want = {.saturation = (double)saturation};
     make_wanted(&original, &plan, crcb, &want);
     check_joined(&want, &colored);
-    for (int v = 0; v < 4; v++) free(want.line[v]);
+    for (int v = 0; v < VKP_LINE_VALUES; v++) free(want.line[v]);
     free(crcb);
     vkp_fit_free(&plan);
     vkp_picture_free(&original);
