@@ -41,7 +41,8 @@ vec3 read_weights(uint place)
 Head head()
 {
     const uint t = p.tt.offset;
-    return Head(table[t], table[t + 1], uintBitsToFloat(table[t + 2]), read_weights(t + 3), read_weights(t + 6));
+    return Head(table[t], table[t + 1], uintBitsToFloat(table[t + 2]), read_weights(t + 3),
+                read_weights(t + 6));
 }
 
 float luma(uint pixel) { return dot(unpackUnorm4x8(pixel).rgb, vec3(0.299, 0.587, 0.114)); }

@@ -97,8 +97,9 @@ static void wanted_level(const wanted *w, int x, int y, int level[4])
     const double mean = mean_luma(w->original, x, y, w->across, w->down);
     double crcb[2];
     for (int c = 0; c < 2; c++) {
-        const double chroma = (double)w->line[VKP_LINE_CR0 + c][i] + mean * (double)w->line[VKP_LINE_CR1 + c][i];
-        const double low = (double)w->line[VKP_LINE_CR_LOW + c][i], high = (double)w->line[VKP_LINE_CR_HIGH + c][i];
+        float *const *line = w->line + c;
+        const double chroma = (double)line[VKP_LINE_CR0][i] + mean * (double)line[VKP_LINE_CR1][i];
+        const double low = (double)line[VKP_LINE_CR_LOW][i], high = (double)line[VKP_LINE_CR_HIGH][i];
         crcb[c] = w->saturation / 2 * fmin(fmax(chroma, low), high);
     }
     join_pixel(w->original->rgba + 4 * i, crcb[0], crcb[1], level);
@@ -193,8 +194,8 @@ static void gray_without_chroma_stays_as_it_is(void **state)
 
 /* -- what it is for -- */
 
-/* A photograph whose colours are known: `truth` in colour, and what the joiner brings to its full size from its
- * luma and from area means of its chroma, W x H over CELL x CELL pixels. */
+/* A photograph whose colours are known: `truth` in colour, and what the joiner brings to its full size from
+ * its luma and from area means of its chroma, points of CELL x 12 pixels. */
 enum { CELL = 16, W = 512, H = 384, COUNT = W * H };
 
 typedef struct trial {
@@ -350,7 +351,8 @@ static void colours_end_at_edges_without_halos(void **state)
             chroma_errors(&t, bilinear, H / 2 * W + x, error);
             /* A step of 0.29: but for the pixels that the luma's mean mixes, a twelfth of it at most. */
             const bool near = x >= edge - 3 && x < edge + 3;
-            if (!near && sqrt(error[0]) > 0.024) fail_msg("%g off, %d from the edge", sqrt(error[0]), x - edge);
+            if (!near && sqrt(error[0]) > 0.024)
+                fail_msg("%g off, %d from the edge", sqrt(error[0]), x - edge);
             bled[0] += sqrt(error[0]);
             bled[1] += sqrt(error[1]);
         }
@@ -518,8 +520,8 @@ static void color_photo(vkp_joiner *joiner, const vkp_picture *photo, int size, 
     vkp_picture_free(&colored);
 }
 
-/* VKPIX_TEST_PHOTOS: a folder of large photographs. Prints the CrCb-PSNR of each, brought to its size from 256
- * and from 320 points on the long side; the mean must be 1 dB over bilinear's. */
+/* VKPIX_TEST_PHOTOS: a folder of large photographs. Prints the CrCb-PSNR of each, brought to its size from
+ * 256 and from 320 points on the long side; the mean must be 1 dB over bilinear's. */
 static void photographs_are_nearer_the_truth(void **state)
 {
     (void)state;

@@ -21,7 +21,10 @@ typedef struct axis {
     double start, step;
 } axis;
 
-static double position(const vkp_tap *tap) { return (1 - (double)tap->w) * tap->i0 + (double)tap->w * tap->i1; }
+static double position(const vkp_tap *tap)
+{
+    return (1 - (double)tap->w) * tap->i0 + (double)tap->w * tap->i1;
+}
 
 /* Positions are clamped at both ends, so the step is that of the pixels between. */
 static axis read_axis(const vkp_tap *taps, int n)

@@ -1,4 +1,4 @@
-/* Chroma lines: at each point of the network's rectangle, chroma as a straight line over the photograph's luma.
+/* Chroma lines: at each point of the network's rectangle, chroma as a straight line over the luma.
  *
  * Brought to full size and asked for the luma there, the lines give chroma that changes where the luma does,
  * so colours end at the edges of things; interpolated chroma alone would run over them. This is guided
@@ -31,9 +31,9 @@ typedef struct vkp_chroma_lines {
  * interpolation to full size and back by area means makes of X ([1 6 1]/8 where many pixels share a point,
  * nothing where each has its own). Low and high are the least and most C of the 3x3 points around, and 0.02
  * more: luma darker or lighter than any that the line was drawn by would lead to colours that are not there.
- * Beyond what the picture fills of the rectangle its border repeats; points that no pixel of the original asks
- * for are zero. The mean over wide_x by wide_y pixels (a quarter of what shares a point) keeps the grain of
- * the luma out of the chroma. vkp_chroma_lines_free afterwards; zeroed on failure. MEMORY. */
+ * Beyond what the picture fills of the rectangle its border repeats; points that no pixel of the original
+ * asks for are zero. The mean over wide_x by wide_y pixels (a quarter of what shares a point) keeps the grain
+ * of the luma out of the chroma. vkp_chroma_lines_free afterwards; zeroed on failure. MEMORY. */
 VKP_MUST_USE vkp_status vkp_chroma_lines_make(const vkp_fit_plan *plan, const vkp_picture *original,
                                               const float *crcb, vkp_chroma_lines *lines);
 /* Frees the points; zeroed lines are fine. */
