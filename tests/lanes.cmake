@@ -54,7 +54,8 @@ function(shaders_covered test except)
   set_property(TEST ${test} PROPERTY DEPENDS ${ARGN})
 endfunction()
 
-set(programs test_ops test_gemm test_device_picture test_loss test_norm test_parameters test_bench test_tuner)
+set(programs test_ops test_gemm test_device_picture test_joiner test_loss test_norm test_parameters test_bench
+  test_tuner)
 set(shader_users ${all_tests})
 add_lane(validation ${VKPIX_TEST_DEVICE} ENVIRONMENT VKPIX_VALIDATE=1
   PROGRAMS ${programs} test_program "test_train_step train04 ${torch_data}")

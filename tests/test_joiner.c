@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "data/folder.h"
 #include "device_fixture.h"
 #include "image/chroma_lines.h"
 #include "image/joiner.h"
@@ -64,7 +65,7 @@ static void join_pixel(const uint8_t *from, double cr, double cb, int level[4])
 
 typedef struct wanted {
     const vkp_picture *original;
-    float *line[4]; /* C0 of Cr and Cb, C1 of both, at the picture's size */
+    float *line[VKP_LINE_VALUES]; /* at the picture's size */
     float across[3], down[3];
     double saturation;
 } wanted;
@@ -77,8 +78,8 @@ static void make_wanted(const vkp_picture *original, const vkp_fit_plan *plan, c
     assert_ok(vkp_chroma_lines_make(plan, original, crcb, &lines));
     float *plane = malloc(points * sizeof *plane);
     assert_non_null(plane);
-    for (size_t v = 0; v < 4; v++) {
-        for (size_t i = 0; i < points; i++) plane[i] = lines.points[4 * i + v];
+    for (size_t v = 0; v < VKP_LINE_VALUES; v++) {
+        for (size_t i = 0; i < points; i++) plane[i] = lines.points[VKP_LINE_VALUES * i + v];
         w->line[v] = malloc(count * sizeof **w->line);
         assert_non_null(w->line[v]);
         vkp_plan_apply_planes(plan, plane, 1, w->line[v]);
@@ -95,8 +96,12 @@ static void wanted_level(const wanted *w, int x, int y, int level[4])
     const size_t i = (size_t)y * (size_t)w->original->width + (size_t)x;
     const double mean = mean_luma(w->original, x, y, w->across, w->down);
     double crcb[2];
-    for (int c = 0; c < 2; c++)
-        crcb[c] = w->saturation / 2 * ((double)w->line[c][i] + mean * (double)w->line[c + 2][i]);
+    for (int c = 0; c < 2; c++) {
+        float *const *line = w->line + c;
+        const double chroma = (double)line[VKP_LINE_CR0][i] + mean * (double)line[VKP_LINE_CR1][i];
+        const double low = (double)line[VKP_LINE_CR_LOW][i], high = (double)line[VKP_LINE_CR_HIGH][i];
+        crcb[c] = w->saturation / 2 * fmin(fmax(chroma, low), high);
+    }
     join_pixel(w->original->rgba + 4 * i, crcb[0], crcb[1], level);
 }
 
@@ -132,7 +137,7 @@ static void check_join(vkp_joiner *joiner, vkp_fit way, int size, int w, int h, 
     wanted want = {.saturation = (double)saturation};
     make_wanted(&original, &plan, crcb, &want);
     check_joined(&want, &colored);
-    for (int v = 0; v < 4; v++) free(want.line[v]);
+    for (int v = 0; v < VKP_LINE_VALUES; v++) free(want.line[v]);
     free(crcb);
     vkp_fit_free(&plan);
     vkp_picture_free(&original);
@@ -189,8 +194,8 @@ static void gray_without_chroma_stays_as_it_is(void **state)
 
 /* -- what it is for -- */
 
-/* A photograph whose colours are known: `truth` in colour, and what the joiner brings to its full size from its
- * luma and from area means of its chroma, W x H over CELL x CELL pixels. */
+/* A photograph whose colours are known: `truth` in colour, and what the joiner brings to its full size from
+ * its luma and from area means of its chroma, points of CELL x 12 pixels. */
 enum { CELL = 16, W = 512, H = 384, COUNT = W * H };
 
 typedef struct trial {
@@ -346,7 +351,8 @@ static void colours_end_at_edges_without_halos(void **state)
             chroma_errors(&t, bilinear, H / 2 * W + x, error);
             /* A step of 0.29: but for the pixels that the luma's mean mixes, a twelfth of it at most. */
             const bool near = x >= edge - 3 && x < edge + 3;
-            if (!near && sqrt(error[0]) > 0.024) fail_msg("%g off, %d from the edge", sqrt(error[0]), x - edge);
+            if (!near && sqrt(error[0]) > 0.024)
+                fail_msg("%g off, %d from the edge", sqrt(error[0]), x - edge);
             bled[0] += sqrt(error[0]);
             bled[1] += sqrt(error[1]);
         }
@@ -438,6 +444,112 @@ static void strong_colours_keep_luma_and_hue(void **state)
     end_trial(&t);
 }
 
+/* -- photographs, where some are given -- */
+
+/* Means of the true chroma over the pixels nearest to each point. */
+static float *mean_chroma(const vkp_picture *photo, const vkp_fit_plan *plan)
+{
+    const size_t plane = (size_t)plan->src_w * (size_t)plan->src_h;
+    float *crcb = calloc(2 * plane, sizeof *crcb), *shares = calloc(plane, sizeof *shares);
+    assert_true(crcb && shares);
+    for (int y = 0; y < photo->height; y++)
+        for (int x = 0; x < photo->width; x++) {
+            const vkp_tap *row = &plan->rows[y], *col = &plan->cols[x];
+            const int r = row->w < 0.5f ? row->i0 : row->i1, c = col->w < 0.5f ? col->i0 : col->i1;
+            const size_t point = (size_t)(r * plan->row_stride + c * plan->col_stride);
+            double own[2];
+            chroma_of(photo->rgba + 4 * ((size_t)y * (size_t)photo->width + (size_t)x), own);
+            for (size_t k = 0; k < 2; k++) crcb[k * plane + point] += (float)(2 * own[k]);
+            shares[point]++;
+        }
+    for (size_t i = 0; i < 2 * plane; i++)
+        if (shares[i % plane] > 0) crcb[i] /= shares[i % plane];
+    free(shares);
+    return crcb;
+}
+
+static vkp_picture gray_of(const vkp_picture *photo)
+{
+    vkp_picture gray;
+    assert_ok(vkp_picture_make(photo->width, photo->height, &gray));
+    for (size_t i = 0; i < (size_t)photo->width * (size_t)photo->height; i++)
+        memset(gray.rgba + 4 * i, to_level(luma_of(photo->rgba + 4 * i)), 3);
+    return gray;
+}
+
+static double squares(const uint8_t *truth, const double got[2])
+{
+    double own[2];
+    chroma_of(truth, own);
+    return pow(got[0] - own[0], 2) + pow(got[1] - own[1], 2);
+}
+
+/* CrCb-PSNR of the joiner's result [0] and of bilinear interpolation, rounded to levels as well [1]. */
+static void score_photo(const vkp_picture *photo, const vkp_picture *gray, const vkp_picture *colored,
+                        const float *full, double psnr[2])
+{
+    const size_t count = (size_t)photo->width * (size_t)photo->height;
+    double sum[2] = {0}, got[2];
+    for (size_t i = 0; i < count; i++) {
+        int level[4];
+        chroma_of(colored->rgba + 4 * i, got);
+        sum[0] += squares(photo->rgba + 4 * i, got);
+        join_pixel(gray->rgba + 4 * i, (double)full[i] / 2, (double)full[count + i] / 2, level);
+        const uint8_t rgb[3] = {(uint8_t)level[0], (uint8_t)level[1], (uint8_t)level[2]};
+        chroma_of(rgb, got);
+        sum[1] += squares(photo->rgba + 4 * i, got);
+    }
+    for (int k = 0; k < 2; k++) psnr[k] = -10 * log10(sum[k] / (2 * (double)count) + 1e-12);
+}
+
+static void color_photo(vkp_joiner *joiner, const vkp_picture *photo, int size, double psnr[2])
+{
+    vkp_picture gray = gray_of(photo), colored;
+    vkp_fit_plan plan;
+    assert_ok(vkp_unfit_make(VKP_FIT_WRAP, size, photo->width, photo->height, false, &plan));
+    float *crcb = mean_chroma(photo, &plan);
+    float *full = malloc(2 * (size_t)photo->width * (size_t)photo->height * sizeof *full);
+    assert_non_null(full);
+    assert_ok(vkp_joiner_run(joiner, &gray, crcb, &plan, 1, &colored));
+    vkp_plan_apply_planes(&plan, crcb, 2, full);
+    score_photo(photo, &gray, &colored, full, psnr);
+    free(full);
+    free(crcb);
+    vkp_fit_free(&plan);
+    vkp_picture_free(&gray);
+    vkp_picture_free(&colored);
+}
+
+/* VKPIX_TEST_PHOTOS: a folder of large photographs. Prints the CrCb-PSNR of each, brought to its size from
+ * 256 and from 320 points on the long side; the mean must be 1 dB over bilinear's. */
+static void photographs_are_nearer_the_truth(void **state)
+{
+    (void)state;
+    const char *folder = getenv("VKPIX_TEST_PHOTOS");
+    vkp_folder photos;
+    vkp_joiner *joiner;
+    if (!folder) skip();
+    assert_ok(vkp_folder_list(folder, &photos));
+    assert_ok(vkp_joiner_create(test_device, 0, &joiner));
+    double gain[2] = {0};
+    for (size_t i = 0; i < photos.count; i++) {
+        vkp_picture photo;
+        double psnr[2][2];
+        assert_ok(vkp_picture_read(photos.paths[i], 0, &photo));
+        for (int k = 0; k < 2; k++) {
+            color_photo(joiner, &photo, k ? 320 : 256, psnr[k]);
+            gain[k] += (psnr[k][0] - psnr[k][1]) / (double)photos.count;
+        }
+        print_message("256: %.2f dB (bilinear %.2f)  320: %.2f (%.2f)  %s\n", psnr[0][0], psnr[0][1],
+                      psnr[1][0], psnr[1][1], photos.names[i]);
+        vkp_picture_free(&photo);
+    }
+    print_message("mean over bilinear: 256: %.2f dB  320: %.2f dB\n", gain[0], gain[1]);
+    assert_true(gain[0] > 1 && gain[1] > 1);
+    vkp_joiner_destroy(joiner);
+    vkp_folder_free(&photos);
+}
+
 static void refuses_bad_chroma_and_plans(void **state)
 {
     (void)state;
@@ -473,6 +585,7 @@ int main(void)
         cmocka_unit_test(grain_stays_gray),
         cmocka_unit_test(seams_cannot_be_seen),
         cmocka_unit_test(strong_colours_keep_luma_and_hue),
+        cmocka_unit_test(photographs_are_nearer_the_truth),
         cmocka_unit_test(refuses_bad_chroma_and_plans),
     };
     return cmocka_run_group_tests(tests, open_test_device, close_test_device);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 static const float FLAT = 0.001f; /* variance of luma up to which an area counts as flat */
+static const float BEYOND = 0.02f; /* how far chroma may go beyond what was predicted around a point */
 
 static vkp_status no_memory(void)
 {
@@ -20,7 +21,10 @@ typedef struct axis {
     double start, step;
 } axis;
 
-static double position(const vkp_tap *tap) { return (1 - (double)tap->w) * tap->i0 + (double)tap->w * tap->i1; }
+static double position(const vkp_tap *tap)
+{
+    return (1 - (double)tap->w) * tap->i0 + (double)tap->w * tap->i1;
+}
 
 /* Positions are clamped at both ends, so the step is that of the pixels between. */
 static axis read_axis(const vkp_tap *taps, int n)
@@ -211,7 +215,21 @@ static void study_luma(const field *f, float *const v[FIELDS])
     sharpen(f, v, v[LUMA], v[LUMA_SHARP]);
 }
 
-/* From one plane of the rectangle to its two values of each point. */
+/* The least and most of the 3x3 points around (x, y). */
+static void find_range(const field *f, const float *plane, int x, int y, float range[2])
+{
+    const int left = x > 0 ? x - 1 : 0, right = x < f->w - 1 ? x + 1 : x;
+    const int top = y > 0 ? y - 1 : 0, bottom = y < f->h - 1 ? y + 1 : y;
+    range[0] = range[1] = plane[(size_t)y * (size_t)f->w + (size_t)x];
+    for (int row = top; row <= bottom; row++)
+        for (int column = left; column <= right; column++) {
+            const float v = plane[(size_t)row * (size_t)f->w + (size_t)column];
+            range[0] = v < range[0] ? v : range[0];
+            range[1] = v > range[1] ? v : range[1];
+        }
+}
+
+/* From one plane of the rectangle to its values of each point, which stand two apart. */
 static void draw_lines(const field *f, float *const v[FIELDS], const float *plane, float *points)
 {
     const size_t w = (size_t)f->w, count = w * (size_t)f->h;
@@ -226,9 +244,13 @@ static void draw_lines(const field *f, float *const v[FIELDS], const float *plan
     window(f, v, v[SLOPE], v[SLOPE]);
     sharpen(f, v, v[CHROMA], v[SHARP]);
     for (size_t i = 0; i < count; i++) {
-        float *point = points + 4 * ((size_t)f->start + i / w * (size_t)f->src_w + i % w);
-        point[0] = v[SHARP][i] - v[SLOPE][i] * v[LUMA_SHARP][i];
-        point[2] = v[SLOPE][i];
+        float range[2];
+        find_range(f, v[CHROMA], (int)(i % w), (int)(i / w), range);
+        float *point = points + VKP_LINE_VALUES * ((size_t)f->start + i / w * (size_t)f->src_w + i % w);
+        point[VKP_LINE_CR0] = v[SHARP][i] - v[SLOPE][i] * v[LUMA_SHARP][i];
+        point[VKP_LINE_CR1] = v[SLOPE][i];
+        point[VKP_LINE_CR_LOW] = range[0] - BEYOND;
+        point[VKP_LINE_CR_HIGH] = range[1] + BEYOND;
     }
 }
 
@@ -241,7 +263,7 @@ vkp_status vkp_chroma_lines_make(const vkp_fit_plan *plan, const vkp_picture *or
     const field f = read_field(plan);
     const size_t count = (size_t)f.w * (size_t)f.h, plane = (size_t)plan->src_w * (size_t)plan->src_h;
     float *values = malloc(FIELDS * count * sizeof *values);
-    float *points = calloc(4 * plane, sizeof *points);
+    float *points = calloc(VKP_LINE_VALUES * plane, sizeof *points);
     vkp_status status = values && points ? VKP_OK : no_memory();
     float *v[FIELDS];
     if (status == VKP_OK) {

@@ -1,4 +1,4 @@
-/* What the stage and the joiner hand to shaders beside tensors: tables of taps, and buffers of plain words. */
+/* What the stage and the joiner hand to shaders beside tensors: tables of taps, buffers of plain words. */
 #ifndef VKP_IMAGE_DEVICE_WORDS_H
 #define VKP_IMAGE_DEVICE_WORDS_H
 

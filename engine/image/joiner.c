@@ -7,8 +7,9 @@
 #include "image/chroma_lines.h"
 #include "image/device_words.h"
 
-/* HALO: pixels around a tile that the mean of the luma reaches, as in shaders/picture_join.comp. */
-enum { HEAD = 9, HALO = 2, MAX_TILE = 4096 };
+/* HALO: pixels around a tile that the mean of the luma reaches; a workgroup's tile. All as in
+ * shaders/picture_join.comp. */
+enum { HEAD = 9, HALO = 2, GROUP_WIDE = 32, GROUP_HIGH = 64, MAX_TILE = 4096 };
 
 struct vkp_joiner {
     vkp_device *device;
@@ -64,7 +65,7 @@ void vkp_joiner_destroy(vkp_joiner *j)
 static vkp_status record(const vkp_joiner *j, vkp_program *p)
 {
     vkp_dispatch d = {.shader = VKP_SHADER_picture_join,
-                      .groups = {vkp_groups(j->tile, 32), vkp_groups(j->tile, 32), 1},
+                      .groups = {vkp_groups(j->tile, GROUP_WIDE), vkp_groups(j->tile, GROUP_HIGH), 1},
                       .flop = 120.0 * j->tile * j->tile};
     vkp_tensor joined, points, tables, pixels;
     VKP_TRY(vkp_words_bind(p, &j->joined, 1, j->tile * j->tile, "coloured tile", &joined));
@@ -89,9 +90,9 @@ static vkp_status prepare(vkp_joiner *j, uint64_t floats)
     vkp_buffer_destroy(j->device, &j->points);
     const uint64_t room = j->device->info.limits.storage_range / sizeof(float);
     if (floats > room)
-        return vkp_fail(VKP_SHAPE, "chroma of %llu values is too large for the device (its bindings hold "
-                        "%llu; use a smaller --size)", (unsigned long long)floats / 2,
-                        (unsigned long long)room / 2);
+        return vkp_fail(VKP_SHAPE, "chroma of %llu points is too large for the device (its bindings hold "
+                        "%llu; use a smaller --size)", (unsigned long long)floats / VKP_LINE_VALUES,
+                        (unsigned long long)room / VKP_LINE_VALUES);
     VKP_TRY(vkp_buffer_create(j->device, floats * 4, VKP_MEMORY_HOST, "chroma lines", &j->points));
     j->point_floats = floats;
     vkp_program *p;
@@ -178,7 +179,7 @@ static bool all_finite(const float *values, uint64_t count)
 /* The chroma lines to the device, and the head of the tables. */
 static vkp_status load_lines(vkp_joiner *j, const joining *all, const float *crcb, float saturation)
 {
-    const uint64_t floats = 4 * (uint64_t)all->plan->src_w * (uint64_t)all->plan->src_h;
+    const uint64_t floats = VKP_LINE_VALUES * (uint64_t)all->plan->src_w * (uint64_t)all->plan->src_h;
     VKP_TRY(prepare(j, floats));
     vkp_chroma_lines lines;
     VKP_TRY(vkp_chroma_lines_make(all->plan, all->original, crcb, &lines));

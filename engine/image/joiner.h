@@ -18,13 +18,13 @@ VKP_MUST_USE vkp_status vkp_joiner_create(vkp_device *device, uint32_t tile, vkp
 void vkp_joiner_destroy(vkp_joiner *joiner);
 
 /* Colours `original`: crcb holds 2 planes (2 x plan->src_h x plan->src_w) of Cr and Cb in -1..1, `plan` is
- * vkp_unfit_make's for the original's size. Each pixel's luma Y is its own. Its chroma is brought to full size
- * along the edges of the luma: image/chroma_lines.h's C0 + C1 * (mean of the luma around it), C0 and C1
- * bilinear by the plan; times `saturation` (1: as predicted). Full-range BT.601 (R = Y + 1.402 Cr, G = Y -
- * .714136 Cr - .344136 Cb, B = Y + 1.772 Cb with half the planes' values). Where that leaves 0..1, Cr and Cb
- * are both scaled down until it just does not, so that luma and hue stay. Rounded to 8 bits; alpha is the
- * original's. *colored is a new picture (vkp_picture_free); zeroed on failure.
- * NOT_FINITE: a NaN or infinity in the planes or the saturation; SHAPE: more values than the device can bind;
+ * vkp_unfit_make's for the original's size. Each pixel's luma Y is its own. Its chroma is brought to full
+ * size along the edges of the luma: image/chroma_lines.h's C0 + C1 * (mean of the luma around it), within low
+ * and high, all four bilinear by the plan; times `saturation` (1: as predicted). Full-range BT.601 (R = Y +
+ * 1.402 Cr, G = Y - .714136 Cr - .344136 Cb, B = Y + 1.772 Cb with half the planes' values). Where that
+ * leaves 0..1, Cr and Cb are both scaled down until it just does not, so that luma and hue stay. Rounded to 8
+ * bits; alpha is the original's. *colored is a new picture (vkp_picture_free); zeroed on failure.
+ * NOT_FINITE: a NaN or infinity in the planes or the saturation; SHAPE: more points than the device can bind;
  * INTERNAL: plan and original do not belong together; MEMORY, DEVICE_MEMORY, DEVICE, DEVICE_LOST. */
 VKP_MUST_USE vkp_status vkp_joiner_run(vkp_joiner *joiner, const vkp_picture *original, const float *crcb,
                                        const vkp_fit_plan *plan, float saturation, vkp_picture *colored);

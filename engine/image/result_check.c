@@ -30,8 +30,8 @@ vkp_status vkp_chroma_check(const float *crcb, size_t count, const char *model)
                             "diverged; use another model)", model);
     const double length = hypot(mean[0], mean[1]);
     if (length > STRONG && sqrt(variance[0] + variance[1]) < CONSTANT * length)
-        return vkp_fail(VKP_INPUT, "the prediction is all one colour, Cr %.2f and Cb %.2f (the weights of %s are "
-                        "damaged or diverged; use another model)", mean[0], mean[1], model);
+        return vkp_fail(VKP_INPUT, "the prediction is all one colour, Cr %.2f and Cb %.2f (the weights of %s "
+                        "are damaged or diverged; use another model)", mean[0], mean[1], model);
     return VKP_OK;
 }
 
@@ -47,8 +47,8 @@ vkp_status vkp_result_check(const vkp_picture *original, const vkp_picture *colo
     for (size_t i = 0; i < count; i++)
         difference += (uint64_t)abs(luma(original->rgba + 4 * i) - luma(colored->rgba + 4 * i));
     if (difference > LEVELS * (uint64_t)count)
-        return vkp_fail(VKP_DEVICE, "the result is not the picture any more, its brightness is %.1f levels off "
-                        "(the device or its driver made mistakes; try another --device)",
+        return vkp_fail(VKP_DEVICE, "the result is not the picture any more, its brightness is %.1f levels "
+                        "off (the device or its driver made mistakes; try another --device)",
                         (double)difference / (double)count);
     return VKP_OK;
 }
