@@ -78,7 +78,7 @@ static vkp_status colour_full(const void *user, vkp_colorizer *colorizer, const 
 {
     const colorizing *c = user;
     VKP_TRY(vkp_colorizer_predict(colorizer, original));
-    VKP_TRY(vkp_colorizer_join(colorizer, original, (float)c->saturation, colored));
+    VKP_TRY(vkp_colorizer_join(colorizer, original, (float)vkp_saturation(c->saturation, colorizer), colored));
     add_tone(c, original, colored);
     return VKP_OK;
 }
@@ -99,7 +99,8 @@ static vkp_status colorize_small(const colorizing *c, vkp_picture *original, con
 {
     vkp_picture colored, seen;
     VKP_TRY(vkp_colorizer_predict(c->colorizer, original));
-    VKP_TRY(vkp_colorizer_join_small(c->colorizer, original, (float)c->saturation, &colored, &seen));
+    VKP_TRY(vkp_colorizer_join_small(c->colorizer, original,
+                                     (float)vkp_saturation(c->saturation, c->colorizer), &colored, &seen));
     add_tone(c, original, &colored);
     if (!c->pair) vkp_kept_move(&original->kept, &colored.kept);
     const vkp_status status = c->pair ? write_pair(c, output, &colored, &seen, original)

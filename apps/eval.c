@@ -193,6 +193,7 @@ static vkp_status run_with(const vkp_options *options, const vkp_folder *folder,
     VKP_TRY(vkp_options_integer(options, "degrade", 0, UINT32_MAX, &e->seed));
     e->degraded = vkp_options_given(options, "degrade");
     VKP_TRY(vkp_options_colorizer(options, &device, &e->colorizer));
+    e->saturation = vkp_saturation(e->saturation, e->colorizer);
     vkp_status status = VKP_OK;
     e->paged = page != NULL;
     if (page) status = vkp_eval_page_begin(page, &e->page);

@@ -36,6 +36,11 @@ vkp_status vkp_options_colorizer(const vkp_options *options, vkp_device **device
 
 vkp_status vkp_options_saturation(const vkp_options *options, double *factor)
 {
-    *factor = 1;
+    *factor = -1;
     return vkp_options_real(options, "saturation", 0, 10, factor);
+}
+
+double vkp_saturation(double given, const vkp_colorizer *colorizer)
+{
+    return given < 0 ? vkp_colorizer_saturation(colorizer) : given;
 }

@@ -18,7 +18,7 @@
     {"fit", "WAY", "how a picture becomes what the network sees: wrap, stretch, black, crop or rotate, "    \
                    "or for natural aspect; else the run's, else wrap"},                                     \
     {"flip-average", NULL, "predict for the mirrored picture too and take the mean; takes twice the time"}, \
-    {"saturation", "X", "factor for the colours, 0 to 10; 1 by default"}
+    {"saturation", "X", "factor for the colours, 0 to 10; 1: as predicted; else the model's own"}
 
 /* Opens the device and the model that the options name, and says on standard error which they are. Both are
  * NULL on failure; else vkp_colorizer_destroy and vkp_options_close afterwards. VKP_USAGE for an option's
@@ -31,7 +31,9 @@ VKP_MUST_USE vkp_status vkp_options_colorizer(const vkp_options *options, vkp_de
 VKP_MUST_USE vkp_status vkp_options_model(const vkp_options *options, vkp_fit *fit,
                                           vkp_colorizer_options *chosen);
 
-/* *factor = what --saturation says, 1 where it is not given. VKP_USAGE. */
+/* *factor = what --saturation says, negative where it is not given. VKP_USAGE. */
 VKP_MUST_USE vkp_status vkp_options_saturation(const vkp_options *options, double *factor);
+/* That factor, or the model's own where none was given. */
+double vkp_saturation(double given, const vkp_colorizer *colorizer);
 
 #endif

@@ -208,7 +208,7 @@ const vkp_command vkp_command_train = {
     .details = "Every picture under DIR is used. Settings for --set and --config, by key:\n"
                "network, size, work_size, batch, epochs, loss, d_norm, d_pools, d_every, lr, lr_min, schedule,\n"
                "restart_every, warmup, beta1, weight_decay, ema, lambda_crcb, lambda_rgb, lambda_class,\n"
-               "lambda_adv, adv_from, rare, saturation, dropout, flip, blur, view_min, view_max, jitter,\n"
+               "lambda_adv, adv_from, rare, saturation, boost, dropout, flip, blur, view_min, view_max, jitter,\n"
                "degrade, fit, seed, checkpoint_every, preview_every; a wrong value names what is allowed.",
     .options = options,
     .needed = needed,

@@ -198,6 +198,10 @@ void vkp_colorizer_destroy(vkp_colorizer *c)
 const char *vkp_colorizer_model(const vkp_colorizer *c) { return c->weights.name; }
 uint32_t vkp_colorizer_size(const vkp_colorizer *c) { return c->size; }
 vkp_fit vkp_colorizer_fit(const vkp_colorizer *c) { return c->fit; }
+double vkp_colorizer_saturation(const vkp_colorizer *c)
+{
+    return c->weights.configured ? c->weights.config.boost : 1;
+}
 
 /* Puts the picture into a slot of the stage. */
 static vkp_status stage(vkp_colorizer *c, uint32_t slot, const vkp_picture *picture, bool flip)

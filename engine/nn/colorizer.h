@@ -31,6 +31,8 @@ void vkp_colorizer_destroy(vkp_colorizer *colorizer);
 const char *vkp_colorizer_model(const vkp_colorizer *colorizer);
 uint32_t vkp_colorizer_size(const vkp_colorizer *colorizer);
 vkp_fit vkp_colorizer_fit(const vkp_colorizer *colorizer);
+/* The factor that suits the model's colours (its `boost`); 1 where nothing is said. */
+double vkp_colorizer_saturation(const vkp_colorizer *colorizer);
 
 /* Predicts the chroma of a picture, of which only the luma counts, and keeps it until the next prediction. With
  * `aspect`, a picture longer than 1.25 sizes is first brought to that length by means of areas.

@@ -57,6 +57,7 @@ static const config_key keys[] = {
     KEY(adv_from, WHOLE, 0, 1000000, "epochs before the adversarial loss begins"),
     KEY(rare, NUMBER, 0, 100, "how much more saturated classes weigh than gray"),
     KEY(saturation, NUMBER, 0.1, 4, "factor on the chroma to be learned"),
+    KEY(boost, NUMBER, 0, 10, "factor on the colours when pictures are coloured"),
     KEY(dropout, NUMBER, 0, 0.9, "probability in the global path (natural)"),
     KEY(flip, NUMBER, 0, 1, "probability that a training picture is mirrored"),
     KEY(blur, NUMBER, 0, 1, "probability that a training picture is blurred"),
@@ -76,7 +77,7 @@ _Static_assert(sizeof(vkp_config_loss) == sizeof(uint32_t), "choices are stored 
 
 #define SHARED                                                                                             \
     .lr_min = 1e-6, .restart_every = 200, .flip = 0.5, .fit = VKP_CONFIG_FIT_WRAP, .seed = 1,              \
-    .checkpoint_every = 20, .preview_every = 20, .saturation = 1
+    .checkpoint_every = 20, .preview_every = 20, .saturation = 1, .boost = 1
 #define COMMON                                                                                             \
     SHARED, .batch = 32, .beta1 = 0.5, .lambda_crcb = 75, .lambda_rgb = 25, .lambda_adv = 1
 #define BCE .loss = VKP_CONFIG_LOSS_BCE, .d_norm = VKP_CONFIG_NORM_BATCH, .d_every = 1

@@ -55,6 +55,7 @@ typedef struct vkp_config {
     uint32_t adv_from;      /* epochs without the adversarial loss, and without D, at the start */
     double rare;            /* how much more a saturated colour weighs in the cross-entropy than gray */
     double saturation;      /* of the chroma that G is to predict */
+    double boost;           /* factor on its colours when pictures are coloured, unless another is asked for */
     double dropout;         /* probability in the global path of `natural` */
     double flip;            /* probability of the mirror image, training only */
     double blur;            /* probability of a 3x3 blur, training only */
