@@ -392,9 +392,9 @@ def main():
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         for check in (check_files, check_networks, check_natural, check_conv2d, check_avg_pool,
-                      check_norm, check_losses, check_colour, check_adam, check_pictures_operations, check_upsample_bilinear,
-                      check_chroma_classes, check_committed, lambda: check_step(folder),
-                      check_half_rate, lambda: check_strict_loading(folder)):
+                      check_norm, check_losses, check_colour, check_adam, check_pictures_operations,
+                      check_upsample_bilinear, check_chroma_classes, check_committed,
+                      lambda: check_step(folder), check_half_rate, lambda: check_strict_loading(folder)):
             check()
             print(f"ok {check.__name__ if check.__name__ != '<lambda>' else check.__code__.co_names[0]}")
 
