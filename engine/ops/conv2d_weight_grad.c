@@ -36,7 +36,8 @@ static uint32_t most_sums(const vkp_device *device)
 }
 #define MOST_PRODUCTS 1200u
 
-/* The cycles that one tile takes before its products, and how many sums those go into. */
+/* The cycles that one tile takes before its products, and how many sums those go into: UINT32_MAX where there
+ * can be no such tile. */
 typedef double tile_cost(const tiling *t, uint32_t lanes, const vkp_node *node, uint32_t *sums);
 
 static double lanes_cost(const tiling *t, uint32_t lanes, const vkp_node *node, uint32_t *sums)
@@ -58,6 +59,20 @@ static double phases_cost(const tiling *t, uint32_t lanes, const vkp_node *node,
     return FETCH * fetches + (SHUFFLE + PRODUCT) * values;
 }
 
+/* Quads of a row of the input. */
+static uint32_t row_quads(const vkp_node *node) { return vkp_pitch(node->in[VKP_CONV_X].shape.w) / 4; }
+
+/* Tiles are as wide as a row; of one as high as the picture no row beyond it is fetched. */
+static double planes_cost(const tiling *t, uint32_t lanes, const vkp_node *node, uint32_t *sums)
+{
+    const vkp_shape x = node->in[VKP_CONV_X].shape;
+    const uint32_t kernel = node->attr.kernel;
+    const uint32_t high = t->rows == x.h ? t->rows : t->rows + kernel - 1;
+    const uint32_t quads = t->channels * high * t->quads;
+    *sums = x.h % t->rows ? UINT32_MAX : t->channels * t->per_lane * kernel * kernel;
+    return FETCH * (whole(quads, lanes) + t->per_lane * t->rows * t->quads) + SHUFFLE * 4 * quads;
+}
+
 static uint32_t g_channels(const tiling *t, const vkp_node *node)
 {
     return t->swapped ? node->in[VKP_CONV_X].shape.c : node->out[VKP_CONV_Y].shape.c;
@@ -68,8 +83,9 @@ static uint32_t h_channels(const tiling *t, const vkp_node *node)
     return t->swapped ? node->out[VKP_CONV_Y].shape.c : node->in[VKP_CONV_X].shape.c;
 }
 
-/* The tiling that should take the least time. */
-static tiling choose(const vkp_device *device, const vkp_node *node, tile_cost *cost, bool may_swap)
+/* The tiling that should take the least time. `quads`: width of the tiles; 0: up to five. */
+static tiling choose(const vkp_device *device, const vkp_node *node, tile_cost *cost, uint32_t quads,
+                     bool may_swap)
 {
     const uint32_t lanes = device->info.limits.subgroup_size;
     const vkp_shape x = node->in[VKP_CONV_X].shape;
@@ -79,7 +95,7 @@ static tiling choose(const vkp_device *device, const vkp_node *node, tile_cost *
         const tiling t = {.swapped = i % 2,
                           .channels = 1 + i / 2 % 16,
                           .per_lane = 1 + i / 32 % 8,
-                          .quads = 1 + i / 256 % 5,
+                          .quads = quads ? quads : 1 + i / 256 % 5,
                           .rows = 1 + i / 1280};
         uint32_t sums;
         double cycles = cost(&t, lanes, node, &sums);
@@ -150,31 +166,48 @@ static bool lanes_fits(const vkp_device *device, const vkp_node *node, bool texe
     return vkp_conv_upsample(node) == 1 && kernel % 2 == 1 && kernel <= 5 && fits(device, node, texels);
 }
 
+/* Where tiles as wide as a row are faster: with a kernel of one pixel, whose taps reach nowhere, they only
+ * leave room for fewer channels. */
+static bool planes_fits(const vkp_device *device, const vkp_node *node, bool texels)
+{
+    return row_quads(node) <= (node->attr.kernel > 1 ? 8 : 1) && lanes_fits(device, node, texels);
+}
+
 static bool phases_fits(const vkp_device *device, const vkp_node *node, bool texels)
 {
     return node->attr.upsample >= 2 && node->attr.upsample <= 4 && node->attr.kernel == 3 &&
            fits(device, node, texels);
 }
 
-static vkp_status lanes(vkp_program *p, const vkp_node *node, bool texels)
+/* A way for the convolution without upsampling. */
+typedef struct way {
+    vkp_shader texel_shader, storage_shader;
+    tile_cost *cost;
+    bool rows; /* tiles are as wide as a row */
+} way;
+
+static vkp_status record_way(vkp_program *p, const vkp_node *node, const way *by, bool texels)
 {
     const vkp_device *device = vkp_program_device(p);
+    const vkp_tensor *dw = &node->d_in[VKP_CONV_WEIGHT];
     const uint32_t size = device->info.limits.subgroup_size, kernel = node->attr.kernel,
                    taps = kernel * kernel;
     const vkp_shape x = node->in[VKP_CONV_X].shape;
-    const tiling t = choose(device, node, lanes_cost, true);
+    const tiling t = choose(device, node, by->cost, by->rows ? row_quads(node) : 0, true);
     const division v = divide(device, node, &t, NULL);
-    vkp_tensor parts;
-    VKP_TRY(vkp_parts_new(p, v.chunks * v.parts, weights(node), &parts));
+    /* One result alone is the gradient. */
+    const bool alone = v.chunks * v.parts == 1 && !node->add[VKP_CONV_WEIGHT];
+    vkp_tensor parts = *dw;
+    if (!alone) VKP_TRY(vkp_parts_new(p, v.chunks * v.parts, weights(node), &parts));
     for (uint32_t chunk = 0; chunk < v.chunks; chunk++) {
         const uint32_t n = chunk * v.pictures, count = least(v.pictures, x.n - n);
         const vkp_tensor xs = vkp_tensor_pictures(&node->in[VKP_CONV_X], n, count);
         const vkp_tensor dys = vkp_tensor_pictures(&node->d_out[VKP_CONV_Y], n, count);
-        vkp_dispatch d = {.shader = texels ? VKP_SHADER_conv2d_weight_grad_lanes_texel
-                                           : VKP_SHADER_conv2d_weight_grad_lanes,
+        vkp_dispatch d = {.shader = texels ? by->texel_shader : by->storage_shader,
                           .groups = {v.g_blocks, v.h_blocks, v.parts},
-                          .spec = {size, kernel, t.channels, t.per_lane, t.quads, t.rows, t.swapped},
-                          .spec_count = 7,
+                          .spec = {size, kernel, t.channels, t.per_lane, t.quads, t.rows, t.swapped,
+                                   t.rows == x.h},
+                          .spec_count = 8,
                           .subgroup_size = size,
                           .flop = flop(node, count)};
         vkp_bind(device, &d, &parts, VKP_WRITE);
@@ -192,7 +225,24 @@ static vkp_status lanes(vkp_program *p, const vkp_node *node, bool texels)
         push_words(&d, words, sizeof words / sizeof *words);
         VKP_TRY(vkp_program_dispatch(p, &d));
     }
-    return vkp_sum_parts(p, &parts, &node->d_in[VKP_CONV_WEIGHT], node->add[VKP_CONV_WEIGHT]);
+    return alone ? VKP_OK : vkp_sum_parts(p, &parts, dw, node->add[VKP_CONV_WEIGHT]);
+}
+
+static vkp_status lanes(vkp_program *p, const vkp_node *node, bool texels)
+{
+    static const way by = {.texel_shader = VKP_SHADER_conv2d_weight_grad_lanes_texel,
+                           .storage_shader = VKP_SHADER_conv2d_weight_grad_lanes,
+                           .cost = lanes_cost};
+    return record_way(p, node, &by, texels);
+}
+
+static vkp_status planes(vkp_program *p, const vkp_node *node, bool texels)
+{
+    static const way by = {.texel_shader = VKP_SHADER_conv2d_weight_grad_planes_texel,
+                           .storage_shader = VKP_SHADER_conv2d_weight_grad_planes,
+                           .cost = planes_cost,
+                           .rows = true};
+    return record_way(p, node, &by, texels);
 }
 
 /* The sums of shaders/conv2d_phase_sums.glsl. */
@@ -244,7 +294,7 @@ static vkp_status phases(vkp_program *p, const vkp_node *node, bool texels)
     const vkp_device *device = vkp_program_device(p);
     const uint32_t size = device->info.limits.subgroup_size;
     const vkp_shape x = node->in[VKP_CONV_X].shape;
-    const tiling t = choose(device, node, phases_cost, false);
+    const tiling t = choose(device, node, phases_cost, 0, false);
     vkp_tensor sums, parts;
     VKP_TRY(phase_sums(p, node, &sums));
     const division v = divide(device, node, &t, &sums);
@@ -294,4 +344,5 @@ static vkp_status phases(vkp_program *p, const vkp_node *node, bool texels)
         return name(p, n, false); \
     }
 FORMS(lanes)
+FORMS(planes)
 FORMS(phases)
