@@ -1,36 +1,10 @@
 // The weight gradient of a stride-1 convolution that keeps the size, for a few channels of one operand and
-// many of the other: a subgroup goes over tiles of pixels, its lanes hold channels of the operand G, and the
-// CHANNELS of the operand H are fetched together, with what the taps reach around the tile, and spread to
-// all lanes by shuffles. Every sum stays in registers to the end. G is the output gradient and H the input;
-// where there are few output channels G is the input, H the output gradient, and the taps run backwards.
-// The group's sums are one of several partial results, which conv2d_weight_grad_reduce adds in order.
+// many of the other: CHANNELS of H are fetched together, with what the taps reach around the tile, and spread
+// to all lanes by shuffles. Every sum stays in registers to the end.
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_KHR_shader_subgroup_basic : require
-#extension GL_KHR_shader_subgroup_shuffle : require
-#include "tensor.glsl"
-#include "quads.glsl"
-layout(local_size_x_id = 0) in;
-layout(constant_id = 0) const int LANES = 8;
-layout(constant_id = 1) const int KERNEL = 3;   // odd; the padding is its half
-layout(constant_id = 2) const int CHANNELS = 3; // of H a group
-layout(constant_id = 3) const int PER_LANE = 4; // channels of G a lane
-layout(constant_id = 4) const int SPAN = 2;        // width of a tile, in quads of pixels
-layout(constant_id = 5) const int ROWS = 1;     // height of a tile
-layout(constant_id = 6) const bool FLIP = false;
-layout(std430, binding = 0) writeonly buffer P { float parts[]; };
-QUADS(1, h);
-QUADS(2, g);
-layout(push_constant) uniform Push {
-    Tensor pt, ht, gt;              // pt.stride_n: from partial result to partial result
-    uint height, tile_rows;         // of a picture: in pixels, in tiles
-    uint h_channels, g_channels;
-    uint h_stride, g_stride;        // of the weights
-    uint rows, rows_a_group;        // rows of tiles of all pictures
-    uint first;                     // partial result of the dispatch's first group
-} p;
+#include "conv2d_weight_grad.glsl"
 
-const int TAPS = KERNEL * KERNEL, PAD = KERNEL / 2, SIDE = PAD > 0 ? 1 : 0;
+const int SIDE = PAD > 0 ? 1 : 0;
 const int HIGH = ROWS + 2 * PAD, WIDE = SPAN + 2 * SIDE; // what a tile needs of H: pixels by quads
 const int FETCHES = (HIGH * CHANNELS + LANES - 1) / LANES; // of a column of quads
 const int ACROSS = SPAN * 4 + 2 * PAD;                   // what is used of its width, in pixels
@@ -53,8 +27,7 @@ void main()
     [[unroll]] for (int c = 0; c < PER_LANE; c++)
         g_start[c] = gt.offset + min(g0 + c * LANES, g_channels - 1) * gt.plane;
 
-    float sum[CHANNELS * TAPS * PER_LANE];
-    [[unroll]] for (int i = 0; i < CHANNELS * TAPS * PER_LANE; i++) sum[i] = 0.0;
+    [[unroll]] for (int i = 0; i < SUMS; i++) sum[i] = 0.0;
     const uint begin = gl_WorkGroupID.z * p.rows_a_group, end = min(begin + p.rows_a_group, p.rows);
     for (uint r = begin; r < end; r++) {
         const uint n = r / tile_rows;
@@ -100,13 +73,5 @@ void main()
             [[unroll]] for (int i = 0; i < 2 * SIDE * FETCHES; i++) column[i] = column[i + SPAN * FETCHES];
         }
     }
-
-    const uint place = p.pt.offset + (p.first + gl_WorkGroupID.z) * p.pt.stride_n;
-    [[unroll]] for (int a = 0; a < CHANNELS; a++)
-        [[unroll]] for (int c = 0; c < PER_LANE; c++) {
-            if (h0 + a >= h_channels || g0 + c * LANES >= g_channels) continue;
-            const uint weight = place + (h0 + a) * p.h_stride + (g0 + c * LANES) * p.g_stride;
-            [[unroll]] for (int t = 0; t < TAPS; t++)
-                parts[weight + (FLIP ? TAPS - 1 - t : t)] = sum[(a * TAPS + t) * PER_LANE + c];
-        }
+    store_sums(h0, g0);
 }

@@ -73,8 +73,10 @@ static const vkp_variant input_grad_variants[] = {
 static const vkp_variant weight_grad_variants[] = {
     VKP_CONV_F16("gemm_f16", vkp_conv2d_gemm_f16_weight_grad),
     VKP_VARIANT("gemm", vkp_for_gpu, vkp_conv2d_gemm_weight_grad),
+    VKP_VARIANT("planes", vkp_for_cpu, vkp_conv2d_planes_weight_grad),
     VKP_VARIANT("lanes", vkp_for_cpu, vkp_conv2d_lanes_weight_grad),
     VKP_VARIANT("phases", vkp_for_cpu, vkp_conv2d_phases_weight_grad),
+    VKP_VARIANT("planes_storage", vkp_for_cpu, vkp_conv2d_planes_weight_grad_storage),
     VKP_VARIANT("lanes_storage", vkp_for_cpu, vkp_conv2d_lanes_weight_grad_storage),
     VKP_VARIANT("phases_storage", vkp_for_cpu, vkp_conv2d_phases_weight_grad_storage),
     VKP_PLAIN("direct", vkp_conv2d_direct_weight_grad),

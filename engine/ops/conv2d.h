@@ -55,6 +55,7 @@ VKP_CONV_FORMS(few_input_grad)
  * lanes for stride 1 and half an odd kernel up to 5 as padding; phases for kernel 3 after nearest upsampling
  * by 2 to 4, at the low resolution, with nine products for a pixel of the input and a pair of channels. */
 VKP_CONV_FORMS(lanes_weight_grad)
+VKP_CONV_FORMS(planes_weight_grad)
 VKP_CONV_FORMS(phases_weight_grad)
 
 /* Tiled matrix products through shared memory, for GPUs: conv2d_gemm.h. gemm_f16 rounds weights and inputs to

@@ -58,6 +58,18 @@ static double phases_cost(const tiling *t, uint32_t lanes, const vkp_node *node,
     return FETCH * fetches + (SHUFFLE + PRODUCT) * values;
 }
 
+static double planes_cost(const tiling *t, uint32_t lanes, const vkp_node *node, uint32_t *sums)
+{
+    const vkp_shape x = node->in[VKP_CONV_X].shape;
+    const uint32_t kernel = node->attr.kernel;
+    *sums = UINT32_MAX;
+    if (t->quads != vkp_pitch(x.w) / 4 || x.h % t->rows) return 0;
+    const uint32_t high = t->rows == x.h ? t->rows : t->rows + kernel - 1;
+    const uint32_t values = t->channels * high * t->quads; /* in quads */
+    *sums = t->channels * t->per_lane * kernel * kernel;
+    return FETCH * (whole(values, lanes) + t->per_lane * t->rows * t->quads) + SHUFFLE * 4 * values;
+}
+
 static uint32_t g_channels(const tiling *t, const vkp_node *node)
 {
     return t->swapped ? node->in[VKP_CONV_X].shape.c : node->out[VKP_CONV_Y].shape.c;
@@ -150,31 +162,46 @@ static bool lanes_fits(const vkp_device *device, const vkp_node *node, bool texe
     return vkp_conv_upsample(node) == 1 && kernel % 2 == 1 && kernel <= 5 && fits(device, node, texels);
 }
 
+/* Rows as wide as a tile may be. */
+static bool planes_fits(const vkp_device *device, const vkp_node *node, bool texels)
+{
+    return node->in[VKP_CONV_X].shape.w <= 16 && lanes_fits(device, node, texels);
+}
+
 static bool phases_fits(const vkp_device *device, const vkp_node *node, bool texels)
 {
     return node->attr.upsample >= 2 && node->attr.upsample <= 4 && node->attr.kernel == 3 &&
            fits(device, node, texels);
 }
 
-static vkp_status lanes(vkp_program *p, const vkp_node *node, bool texels)
+/* A way for the plain convolution: its shader and how it chooses tiles. */
+typedef struct way {
+    vkp_shader texel_shader, storage_shader;
+    tile_cost *cost;
+} way;
+
+static vkp_status record_way(vkp_program *p, const vkp_node *node, const way *by, bool texels)
 {
     const vkp_device *device = vkp_program_device(p);
+    const vkp_tensor *dw = &node->d_in[VKP_CONV_WEIGHT];
     const uint32_t size = device->info.limits.subgroup_size, kernel = node->attr.kernel,
                    taps = kernel * kernel;
     const vkp_shape x = node->in[VKP_CONV_X].shape;
-    const tiling t = choose(device, node, lanes_cost, true);
+    const tiling t = choose(device, node, by->cost, true);
     const division v = divide(device, node, &t, NULL);
-    vkp_tensor parts;
-    VKP_TRY(vkp_parts_new(p, v.chunks * v.parts, weights(node), &parts));
+    /* One result alone is the gradient. */
+    const bool alone = v.chunks * v.parts == 1 && !node->add[VKP_CONV_WEIGHT];
+    vkp_tensor parts = *dw;
+    if (!alone) VKP_TRY(vkp_parts_new(p, v.chunks * v.parts, weights(node), &parts));
     for (uint32_t chunk = 0; chunk < v.chunks; chunk++) {
         const uint32_t n = chunk * v.pictures, count = least(v.pictures, x.n - n);
         const vkp_tensor xs = vkp_tensor_pictures(&node->in[VKP_CONV_X], n, count);
         const vkp_tensor dys = vkp_tensor_pictures(&node->d_out[VKP_CONV_Y], n, count);
-        vkp_dispatch d = {.shader = texels ? VKP_SHADER_conv2d_weight_grad_lanes_texel
-                                           : VKP_SHADER_conv2d_weight_grad_lanes,
+        vkp_dispatch d = {.shader = texels ? by->texel_shader : by->storage_shader,
                           .groups = {v.g_blocks, v.h_blocks, v.parts},
-                          .spec = {size, kernel, t.channels, t.per_lane, t.quads, t.rows, t.swapped},
-                          .spec_count = 7,
+                          .spec = {size, kernel, t.channels, t.per_lane, t.quads, t.rows, t.swapped,
+                                   t.rows == x.h},
+                          .spec_count = 8,
                           .subgroup_size = size,
                           .flop = flop(node, count)};
         vkp_bind(device, &d, &parts, VKP_WRITE);
@@ -192,7 +219,23 @@ static vkp_status lanes(vkp_program *p, const vkp_node *node, bool texels)
         push_words(&d, words, sizeof words / sizeof *words);
         VKP_TRY(vkp_program_dispatch(p, &d));
     }
-    return vkp_sum_parts(p, &parts, &node->d_in[VKP_CONV_WEIGHT], node->add[VKP_CONV_WEIGHT]);
+    return alone ? VKP_OK : vkp_sum_parts(p, &parts, dw, node->add[VKP_CONV_WEIGHT]);
+}
+
+static vkp_status lanes(vkp_program *p, const vkp_node *node, bool texels)
+{
+    return record_way(p, node,
+                      &(way){VKP_SHADER_conv2d_weight_grad_lanes_texel, VKP_SHADER_conv2d_weight_grad_lanes,
+                             lanes_cost},
+                      texels);
+}
+
+static vkp_status planes(vkp_program *p, const vkp_node *node, bool texels)
+{
+    return record_way(p, node,
+                      &(way){VKP_SHADER_conv2d_weight_grad_planes_texel, VKP_SHADER_conv2d_weight_grad_planes,
+                             planes_cost},
+                      texels);
 }
 
 /* The sums of shaders/conv2d_phase_sums.glsl. */
@@ -294,4 +337,5 @@ static vkp_status phases(vkp_program *p, const vkp_node *node, bool texels)
         return name(p, n, false); \
     }
 FORMS(lanes)
+FORMS(planes)
 FORMS(phases)
