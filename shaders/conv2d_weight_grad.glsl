@@ -13,7 +13,7 @@ layout(constant_id = 0) const int LANES = 8;
 layout(constant_id = 1) const int KERNEL = 3;   // odd; the padding is its half
 layout(constant_id = 2) const int CHANNELS = 3; // of H a group
 layout(constant_id = 3) const int PER_LANE = 4; // channels of G a lane
-layout(constant_id = 4) const int SPAN = 2;        // width of a tile, in quads of pixels
+layout(constant_id = 4) const int SPAN = 2;     // width of a tile, in quads of pixels
 layout(constant_id = 5) const int ROWS = 1;     // height of a tile
 layout(constant_id = 6) const bool FLIP = false;
 layout(std430, binding = 0) writeonly buffer P { float parts[]; };
@@ -32,6 +32,7 @@ const int TAPS = KERNEL * KERNEL, PAD = KERNEL / 2;
 const int SUMS = CHANNELS * TAPS * PER_LANE; // of a lane: [channel of H][tap][channel of G]
 float sum[SUMS];
 
+// Sums of channels beyond the last one are dropped. h0, g0: the first channels of H, and of G for the lane.
 void store_sums(uint h0, uint g0)
 {
     const uint h_channels = p.h_channels, g_channels = p.g_channels;

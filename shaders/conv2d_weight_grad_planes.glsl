@@ -46,7 +46,8 @@ void main()
             [[unroll]] for (int line = 0; line < CHANNELS * KERNEL; line++)
                 [[unroll]] for (int i = 0; i < ROWS * WIDE; i++)
                     [[unroll]] for (int kx = 0; kx < KERNEL; kx++) {
-                        const int from_x = i % WIDE + kx - PAD, from_y = i / WIDE + line % KERNEL - PAD + ABOVE;
+                        const int from_x = i % WIDE + kx - PAD;
+                        const int from_y = i / WIDE + line % KERNEL - PAD + ABOVE;
                         if (from_x >= 0 && from_x < WIDE && from_y >= 0 && from_y < HIGH)
                             sum[(line * KERNEL + kx) * PER_LANE + c] +=
                                 v[(line / KERNEL * HIGH + from_y) * WIDE + from_x] * part[i / 4][i % 4];

@@ -36,7 +36,8 @@ static uint32_t most_sums(const vkp_device *device)
 }
 #define MOST_PRODUCTS 1200u
 
-/* The cycles that one tile takes before its products, and how many sums those go into. */
+/* The cycles that one tile takes before its products, and how many sums those go into: UINT32_MAX where there
+ * can be no such tile. */
 typedef double tile_cost(const tiling *t, uint32_t lanes, const vkp_node *node, uint32_t *sums);
 
 static double lanes_cost(const tiling *t, uint32_t lanes, const vkp_node *node, uint32_t *sums)
@@ -58,16 +59,18 @@ static double phases_cost(const tiling *t, uint32_t lanes, const vkp_node *node,
     return FETCH * fetches + (SHUFFLE + PRODUCT) * values;
 }
 
+/* Quads of a row of the input. */
+static uint32_t row_quads(const vkp_node *node) { return vkp_pitch(node->in[VKP_CONV_X].shape.w) / 4; }
+
+/* Tiles are as wide as a row; of one as high as the picture no row beyond it is fetched. */
 static double planes_cost(const tiling *t, uint32_t lanes, const vkp_node *node, uint32_t *sums)
 {
     const vkp_shape x = node->in[VKP_CONV_X].shape;
     const uint32_t kernel = node->attr.kernel;
-    *sums = UINT32_MAX;
-    if (t->quads != vkp_pitch(x.w) / 4 || x.h % t->rows) return 0;
     const uint32_t high = t->rows == x.h ? t->rows : t->rows + kernel - 1;
-    const uint32_t values = t->channels * high * t->quads; /* in quads */
-    *sums = t->channels * t->per_lane * kernel * kernel;
-    return FETCH * (whole(values, lanes) + t->per_lane * t->rows * t->quads) + SHUFFLE * 4 * values;
+    const uint32_t quads = t->channels * high * t->quads;
+    *sums = x.h % t->rows ? UINT32_MAX : t->channels * t->per_lane * kernel * kernel;
+    return FETCH * (whole(quads, lanes) + t->per_lane * t->rows * t->quads) + SHUFFLE * 4 * quads;
 }
 
 static uint32_t g_channels(const tiling *t, const vkp_node *node)
@@ -80,8 +83,9 @@ static uint32_t h_channels(const tiling *t, const vkp_node *node)
     return t->swapped ? node->out[VKP_CONV_Y].shape.c : node->in[VKP_CONV_X].shape.c;
 }
 
-/* The tiling that should take the least time. */
-static tiling choose(const vkp_device *device, const vkp_node *node, tile_cost *cost, bool may_swap)
+/* The tiling that should take the least time. `quads`: width of the tiles; 0: up to five. */
+static tiling choose(const vkp_device *device, const vkp_node *node, tile_cost *cost, uint32_t quads,
+                     bool may_swap)
 {
     const uint32_t lanes = device->info.limits.subgroup_size;
     const vkp_shape x = node->in[VKP_CONV_X].shape;
@@ -91,7 +95,7 @@ static tiling choose(const vkp_device *device, const vkp_node *node, tile_cost *
         const tiling t = {.swapped = i % 2,
                           .channels = 1 + i / 2 % 16,
                           .per_lane = 1 + i / 32 % 8,
-                          .quads = 1 + i / 256 % 5,
+                          .quads = quads ? quads : 1 + i / 256 % 5,
                           .rows = 1 + i / 1280};
         uint32_t sums;
         double cycles = cost(&t, lanes, node, &sums);
@@ -162,10 +166,11 @@ static bool lanes_fits(const vkp_device *device, const vkp_node *node, bool texe
     return vkp_conv_upsample(node) == 1 && kernel % 2 == 1 && kernel <= 5 && fits(device, node, texels);
 }
 
-/* Rows as wide as a tile may be. */
+/* Where tiles as wide as a row are faster: with a kernel of one pixel, whose taps reach nowhere, they only
+ * leave room for fewer channels. */
 static bool planes_fits(const vkp_device *device, const vkp_node *node, bool texels)
 {
-    return node->in[VKP_CONV_X].shape.w <= 16 && lanes_fits(device, node, texels);
+    return row_quads(node) <= (node->attr.kernel > 1 ? 8 : 1) && lanes_fits(device, node, texels);
 }
 
 static bool phases_fits(const vkp_device *device, const vkp_node *node, bool texels)
@@ -174,10 +179,11 @@ static bool phases_fits(const vkp_device *device, const vkp_node *node, bool tex
            fits(device, node, texels);
 }
 
-/* A way for the plain convolution: its shader and how it chooses tiles. */
+/* A way for the convolution without upsampling. */
 typedef struct way {
     vkp_shader texel_shader, storage_shader;
     tile_cost *cost;
+    bool rows; /* tiles are as wide as a row */
 } way;
 
 static vkp_status record_way(vkp_program *p, const vkp_node *node, const way *by, bool texels)
@@ -187,7 +193,7 @@ static vkp_status record_way(vkp_program *p, const vkp_node *node, const way *by
     const uint32_t size = device->info.limits.subgroup_size, kernel = node->attr.kernel,
                    taps = kernel * kernel;
     const vkp_shape x = node->in[VKP_CONV_X].shape;
-    const tiling t = choose(device, node, by->cost, true);
+    const tiling t = choose(device, node, by->cost, by->rows ? row_quads(node) : 0, true);
     const division v = divide(device, node, &t, NULL);
     /* One result alone is the gradient. */
     const bool alone = v.chunks * v.parts == 1 && !node->add[VKP_CONV_WEIGHT];
@@ -224,18 +230,19 @@ static vkp_status record_way(vkp_program *p, const vkp_node *node, const way *by
 
 static vkp_status lanes(vkp_program *p, const vkp_node *node, bool texels)
 {
-    return record_way(p, node,
-                      &(way){VKP_SHADER_conv2d_weight_grad_lanes_texel, VKP_SHADER_conv2d_weight_grad_lanes,
-                             lanes_cost},
-                      texels);
+    static const way by = {.texel_shader = VKP_SHADER_conv2d_weight_grad_lanes_texel,
+                           .storage_shader = VKP_SHADER_conv2d_weight_grad_lanes,
+                           .cost = lanes_cost};
+    return record_way(p, node, &by, texels);
 }
 
 static vkp_status planes(vkp_program *p, const vkp_node *node, bool texels)
 {
-    return record_way(p, node,
-                      &(way){VKP_SHADER_conv2d_weight_grad_planes_texel, VKP_SHADER_conv2d_weight_grad_planes,
-                             planes_cost},
-                      texels);
+    static const way by = {.texel_shader = VKP_SHADER_conv2d_weight_grad_planes_texel,
+                           .storage_shader = VKP_SHADER_conv2d_weight_grad_planes,
+                           .cost = planes_cost,
+                           .rows = true};
+    return record_way(p, node, &by, texels);
 }
 
 /* The sums of shaders/conv2d_phase_sums.glsl. */
@@ -287,7 +294,7 @@ static vkp_status phases(vkp_program *p, const vkp_node *node, bool texels)
     const vkp_device *device = vkp_program_device(p);
     const uint32_t size = device->info.limits.subgroup_size;
     const vkp_shape x = node->in[VKP_CONV_X].shape;
-    const tiling t = choose(device, node, phases_cost, false);
+    const tiling t = choose(device, node, phases_cost, 0, false);
     vkp_tensor sums, parts;
     VKP_TRY(phase_sums(p, node, &sums));
     const division v = divide(device, node, &t, &sums);
