@@ -9,7 +9,8 @@ layout(constant_id = 1) const bool WANT_GAMMA = true;
 layout(constant_id = 2) const bool ADD_GAMMA = false;
 layout(constant_id = 3) const bool WANT_BETA = true;
 layout(constant_id = 4) const bool ADD_BETA = false;
-// Nothing is wanted of the parameters, and a statistic has so few pieces that an invocation takes them all.
+// There are so few pieces that an invocation takes all that it needs: a statistic's or, where the parameters'
+// gradients are wanted, a channel's.
 layout(constant_id = 5) const bool ALONE = false;
 layout(std430, binding = 0) writeonly buffer K { vec4 table[]; };
 layout(std430, binding = 1) readonly buffer P { vec4 parts[]; };
@@ -49,16 +50,16 @@ vec2 sum_of(uint g, uint c, uint lane)
 
 void main()
 {
-    const uint lane = gl_LocalInvocationID.x, c = gl_WorkGroupID.x;
-    if (ALONE) {
-        const uint g = gl_WorkGroupID.y, own = gl_GlobalInvocationID.x;
-        if (TRAINING && own < p.channels)
-            table[at(p.kt, g, own, 0, 0) + 1] = vec4(sum_of_alone(g, own) / p.count, 0.0, 0.0);
-        return;
-    }
+    const uint lane = ALONE ? 0 : gl_LocalInvocationID.x;
+    const uint c = ALONE ? gl_GlobalInvocationID.x : gl_WorkGroupID.x;
+    if (ALONE && c >= p.channels) return;
+    const bool apart = ALONE && !WANT_GAMMA && !WANT_BETA;
+    const uint first = apart ? gl_WorkGroupID.y : 0, end = apart ? first + 1 : p.statistics;
     vec2 all = vec2(0.0);
-    for (uint g = 0; g < p.statistics; g++) {
-        const vec2 sum = sum_of(g, c, lane);
+    for (uint g = first; g < end; g++) {
+        vec2 sum;
+        if (ALONE) sum = sum_of_alone(g, c);
+        else sum = sum_of(g, c, lane);
         if (TRAINING && lane == 0) table[at(p.kt, g, c, 0, 0) + 1] = vec4(sum / p.count, 0.0, 0.0);
         all += sum;
     }

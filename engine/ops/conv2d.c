@@ -242,6 +242,10 @@ static const vkp_case cases[] = {
     {.in = CONV(1, 6, 5, 7, 11, 3), .attr = STATS(3, 4, 0)},
     {.in = CONV(2, 3, 11, 13, 4, 3),
      .attr = {.kernel = 3, .stride = 2, .padding = 1, .statistics = true, .pictures = 1}},
+    /* Whole planes as tiles; rows as tiles and so many planes that an invocation sums each. */
+    {.in = CONV(3, 19, 4, 4, 35, 3), .attr = SAME(3)},
+    {.in = CONV(2, 9, 3, 6, 20, 5), .attr = SAME(5)},
+    {.in = CONV(2, 1, 9, 4, 520, 3), .attr = SAME(3)},
     /* The networks' layers at 320x320, batch 4. */
     {.in = CONV(4, 1, 320, 320, 32, 5), .attr = SAME(5), .large = true},
     {.in = CONV(4, 32, 80, 80, 64, 3), .attr = SAME(3), .large = true},

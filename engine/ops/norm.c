@@ -303,9 +303,11 @@ static vkp_status reduce_gradient(vkp_program *p, const vkp_node *node, const vk
                                     .texel_shader = VKP_SHADER_norm_grad_sums_texel,
                                     .result = &parts, .dy = &node->d_out[Y],
                                     .pooled = &node->d_out[POOLED], .table = table}));
-    const bool alone = !dgamma->buffer && !dbeta->buffer && each * parts.shape.h <= MOST_PIECES_ALONE;
+    const bool whole = dgamma->buffer || dbeta->buffer; /* a channel's sums over all statistics are wanted */
+    const bool alone = (whole ? x->shape.n : each) * parts.shape.h <= MOST_PIECES_ALONE;
     vkp_dispatch d = {.shader = VKP_SHADER_norm_grad_merge,
-                      .groups = {alone ? vkp_groups(x->shape.c, LANES) : x->shape.c, alone ? groups : 1, 1},
+                      .groups = {alone ? vkp_groups(x->shape.c, LANES) : x->shape.c,
+                                 alone && !whole ? groups : 1, 1},
                       .spec = {node->attr.training, dgamma->buffer != 0, node->add[GAMMA], dbeta->buffer != 0,
                                node->add[BETA], alone},
                       .spec_count = 6};

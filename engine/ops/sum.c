@@ -1,7 +1,9 @@
 #include "ops/sum.h"
 
-/* Planes up to this size are summed by one invocation each. */
+/* Planes up to this size are summed by one invocation each; larger ones, up to the second, where there are
+ * so many of them that the device stays full without a group for each. */
 #define ALONE_QUADS 8
+#define ALONE_QUADS_OF_MANY 256
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
@@ -39,7 +41,8 @@ vkp_status vkp_channel_sum(vkp_program *p, const vkp_tensor *x, const vkp_tensor
     const uint32_t chunk =
         least(least(vkp_pictures_per_binding(device, &x, 1), l->group_count[2]), x->shape.n);
     const uint64_t quads = vkp_plane(x) / 4;
-    const bool alone = quads <= ALONE_QUADS;
+    const bool many = (uint64_t)x->shape.n * x->shape.c >= 4 * (uint64_t)l->at_once;
+    const bool alone = quads <= (many ? ALONE_QUADS_OF_MANY : ALONE_QUADS);
     const uint32_t count = alone ? 1 : slices(x->shape, quads);
     vkp_tensor parts;
     VKP_TRY(vkp_parts_new(p, x->shape.n * count, x->shape.c, &parts));
