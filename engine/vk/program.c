@@ -199,7 +199,8 @@ vkp_status vkp_program_prepare(vkp_program *p, const vkp_dispatch *d)
     for (uint32_t i = 0; i < d->binding_count; i++) {
         const vkp_binding *b = &d->bindings[i];
         const vkp_program_buffer_entry *e = b->buffer < p->buffer_count ? &p->buffers[b->buffer] : NULL;
-        if (e && (b->access & VKP_READ) && !e->external && e->first >= index) return vkp_program_dispatch(p, d);
+        if (e && (b->access & VKP_READ) && !e->external && e->first >= index)
+            return vkp_program_dispatch(p, d);
     }
     VKP_TRY(insert(p, index, d));
     for (uint32_t s = next; s < p->section_count; s++) p->section_start[s]++;
