@@ -119,6 +119,64 @@ static void bindings_are_cut_over_the_batch(void **state)
     free(cut);
 }
 
+/* A dispatch that makes the scalar `to` of `from` times the weight. */
+static vkp_dispatch times(uint32_t to, uint32_t from, float weight)
+{
+    vkp_dispatch d = {.shader = VKP_SHADER_scalar_add, .groups = {1, 1, 1}, .spec_count = 1, .push_words = 9,
+                      .binding_count = 2, .bindings = {{.buffer = to, .bytes = 4, .access = VKP_WRITE},
+                                                       {.buffer = from, .bytes = 4, .access = VKP_READ}}};
+    memcpy(&d.push[8], &weight, sizeof weight);
+    return d;
+}
+
+/* What is prepared lasts from run to run; what only looks like it is made anew. */
+static void preparations_last(void **state)
+{
+    (void)state;
+    enum { PARAMETER, FOLDED, LOCAL, PREPARED, NOT_PREPARED, FIRST, SECOND, COUNT };
+    vkp_program *p;
+    vkp_arena arena = {0};
+    vkp_buffer parameter = {0};
+    uint32_t id[COUNT], section;
+    assert_ok(vkp_program_create(test_device, &p));
+    assert_ok(vkp_buffer_create(test_device, 4, VKP_MEMORY_HOST, "parameter", &parameter));
+    assert_ok(vkp_program_external(p, &parameter, 0, 4, "parameter", &id[PARAMETER]));
+    for (int i = FOLDED; i < COUNT; i++) assert_ok(vkp_program_buffer(p, 4, "scalar", &id[i]));
+    const vkp_dispatch fold = times(id[FOLDED], id[PARAMETER], 2);
+    const vkp_dispatch local = times(id[LOCAL], id[PARAMETER], 1);
+    const vkp_dispatch prepare = times(id[PREPARED], id[FOLDED], 5);
+    const vkp_dispatch cannot = times(id[NOT_PREPARED], id[LOCAL], 7);
+    const vkp_dispatch first = times(id[FIRST], id[PREPARED], 1);
+    const vkp_dispatch second = times(id[SECOND], id[NOT_PREPARED], 1);
+    assert_ok(vkp_program_dispatch(p, &fold));
+    vkp_program_prepare_here(p);
+    assert_ok(vkp_program_section(p, &section));
+    assert_ok(vkp_program_dispatch(p, &local));
+    assert_ok(vkp_program_prepare(p, &prepare));
+    assert_ok(vkp_program_prepare(p, &cannot));
+    assert_ok(vkp_program_dispatch(p, &first));
+    assert_ok(vkp_program_dispatch(p, &second));
+    vkp_program_keep(p, id[FIRST]);
+    vkp_program_keep(p, id[SECOND]);
+    assert_ok(vkp_program_build(p, &arena));
+    static const struct {
+        float parameter, first, second;
+        uint32_t from, count;
+    } runs[] = {{3, 30, 21, 0, 2}, {100, 30, 700, 1, 1}, {4, 30, 28, 1, 1}, {4, 40, 28, 0, 2}};
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        float got[2];
+        assert_ok(vkp_buffer_write(test_device, &parameter, 0, &runs[i].parameter, 4));
+        assert_ok(vkp_program_run(p, runs[i].from, runs[i].count));
+        assert_ok(vkp_program_read(p, id[FIRST], 0, &got[0], 4));
+        assert_ok(vkp_program_read(p, id[SECOND], 0, &got[1], 4));
+        if (got[0] != runs[i].first || got[1] != runs[i].second)
+            fail_msg("run %zu gave %g and %g", i, (double)got[0], (double)got[1]);
+    }
+    vkp_program_destroy(p);
+    vkp_arena_destroy(test_device, &arena);
+    vkp_buffer_destroy(test_device, &parameter);
+}
+
 static void limits_are_checked(void **state)
 {
     (void)state;
@@ -147,6 +205,7 @@ int main(void)
         cmocka_unit_test(cuts_change_nothing),
         cmocka_unit_test(memory_is_known_before),
         cmocka_unit_test(bindings_are_cut_over_the_batch),
+        cmocka_unit_test(preparations_last),
         cmocka_unit_test(limits_are_checked),
     };
     return cmocka_run_group_tests(tests, open_test_device, close_test_device);

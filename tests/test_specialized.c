@@ -107,6 +107,7 @@ static void colorize_once(void)
     assert_ok(vkp_colorizer_create(test_device, &options, &colorizer));
     vkp_picture picture, colored;
     assert_ok(vkp_picture_make(64, 48, &picture));
+    for (int i = 0; i < 64 * 48 * 4; i++) picture.rgba[i] = (uint8_t)((uint32_t)i * 2654435761u >> 24);
     assert_ok(vkp_colorizer_predict(colorizer, &picture));
     assert_ok(vkp_colorizer_join(colorizer, &picture, 1, &colored));
     vkp_picture_free(&colored);

@@ -456,6 +456,29 @@ static void runs_keep_their_choices(void **state)
     assert_true(vkp_variant_load(test_device, "none.txt")); /* no chooser: nothing to load */
 }
 
+/* A run whose variants were forced goes on with them when nothing forces them any more. */
+static void runs_keep_what_was_forced(void **state)
+{
+    (void)state;
+    const vkp_variants *list = &vkp_op_conv2d.variants[0];
+    vkp_tuner *tuner = make_tuner(NULL, 0);
+    assert_string_not_equal(chosen_of(list), "direct");
+    vkp_tuner_destroy(tuner);
+    tuner = make_tuner("kept.txt", 0);
+    assert_int_equal(setenv("VKPIX_VARIANT", "conv2d_forward=direct", 1), 0);
+    assert_string_equal(chosen_of(list), "direct");
+    unsetenv("VKPIX_VARIANT");
+    assert_ok(vkp_variant_save(test_device, "forced.txt"));
+    vkp_tuner_destroy(tuner);
+    tuner = make_tuner("kept.txt", 0);
+    assert_string_not_equal(chosen_of(list), "direct"); /* it is that run's alone */
+    vkp_tuner_destroy(tuner);
+    tuner = make_tuner("kept.txt", 0);
+    assert_true(vkp_variant_load(test_device, "forced.txt"));
+    assert_string_equal(chosen_of(list), "direct");
+    vkp_tuner_destroy(tuner);
+}
+
 static void ahead_of_time(void **state)
 {
     (void)state;
@@ -530,6 +553,7 @@ int main(void)
         cmocka_unit_test(first_uses),
         cmocka_unit_test(liars_are_found_out),
         cmocka_unit_test(runs_keep_their_choices),
+        cmocka_unit_test(runs_keep_what_was_forced),
         cmocka_unit_test(ahead_of_time),
         cmocka_unit_test(forced),
     };

@@ -79,6 +79,7 @@ static vkp_status write_down(vkp_colorizer *c, canvas *v)
     VKP_TRY(vkp_graph_create(v->program, false, &v->graph));
     VKP_TRY(vkp_params_bind(&c->generator, v->graph, VKP_GRADS_NONE, &bound));
     VKP_TRY(vkp_generator_fold(&bound, &folded));
+    vkp_program_prepare_here(v->program);
     VKP_TRY(vkp_program_section(v->program, &section));
     VKP_TRY(vkp_graph_activation(v->graph, (vkp_shape){c->batch, 3, v->h, v->w}, "rgb", &rgb));
     v->rgb = vkp_graph_at(v->graph, rgb);

@@ -24,6 +24,7 @@ static vkp_status build(vkp_evaluation *e, const vkp_config *config, const vkp_p
     VKP_TRY(vkp_params_bind(generator, e->graph, VKP_GRADS_NONE, &g));
     /* Each time anew: training changes the parameters between two evaluations. */
     VKP_TRY(vkp_generator_fold(&g, &folded));
+    vkp_program_prepare_here(e->program);
     VKP_TRY(vkp_program_section(e->program, &section));
     VKP_TRY(vkp_add_batch(e->graph, rgb, shape, "batch", &batch));
     VKP_TRY(vkp_add_ycc(e->graph, batch, 1, &gray, &crcb));

@@ -77,7 +77,7 @@ static vkp_status pack(vkp_program *program, const vkp_conv_pass *pass, const vk
     vkp_push(&d, pass->input_grad ? taps : from * taps);
     vkp_push(&d, pass->input_grad ? to * taps : taps);
     vkp_push(&d, shape.n);
-    return vkp_program_dispatch(program, &d);
+    return vkp_program_prepare(program, &d);
 }
 
 /* Binds a tensor with offset and strides in quadruples of floats. */

@@ -87,9 +87,11 @@ const vkp_variant *vkp_variant_by_order(const vkp_device *device, const vkp_node
 vkp_status vkp_variant_choose(vkp_device *device, const vkp_node *node, const vkp_variants *variants,
                               const vkp_variant **chosen)
 {
+    vkp_chooser *chooser = device->chooser;
     *chosen = by_force(device, node, variants);
-    if (!*chosen && device->chooser)
-        VKP_TRY(device->chooser->choose(device->chooser, device, node, variants, chosen));
+    if (chooser)
+        VKP_TRY(*chosen ? chooser->note(chooser, node, variants, *chosen)
+                        : chooser->choose(chooser, device, node, variants, chosen));
     if (!*chosen) *chosen = vkp_variant_by_order(device, node, variants);
     if (*chosen) return VKP_OK;
     return vkp_fail(VKP_INTERNAL, "no variant of %s fits (a mistake in vkpix; please report it)",

@@ -56,13 +56,17 @@ struct vkp_chooser {
     /* *chosen = one that fits, or NULL: by order. */
     vkp_status (*choose)(vkp_chooser *chooser, vkp_device *device, const vkp_node *node,
                          const vkp_variants *variants, const vkp_variant **chosen);
+    /* Is told of one that was forced, so that save knows it. */
+    vkp_status (*note)(vkp_chooser *chooser, const vkp_node *node, const vkp_variants *variants,
+                       const vkp_variant *forced);
     /* Writes all choices of this process to a file; takes those of such a file for its own and tells whether
      * it could: not those of another device or version, and not from a damaged file. */
     vkp_status (*save)(vkp_chooser *chooser, const char *path);
     bool (*load)(vkp_chooser *chooser, const char *path);
 };
 
-/* The variant that is recorded for a node. INTERNAL when none fits; other errors are the chooser's. */
+/* The variant that is recorded for a node. INTERNAL when none fits; other errors are the chooser's. A forced
+ * one stays the choice of the chooser for as long as there is that chooser, and is saved as such. */
 VKP_MUST_USE vkp_status vkp_variant_choose(vkp_device *device, const vkp_node *node,
                                            const vkp_variants *variants, const vkp_variant **chosen);
 /* The same without force and chooser: the first that fits and is meant for the device, else the first that

@@ -19,7 +19,7 @@ struct vkp_tuner {
     vkp_tuner_options options;
     char *path;
     vkp_choices stored, pinned,
-        taken;    /* the file's, those of load(), and what was answered in this process */
+        taken;    /* the file's, those of load(), what was answered or forced in this process */
     bool changed; /* `stored` holds more than the file */
     bool collecting;
     double seconds_left; /* for first uses */
@@ -108,6 +108,16 @@ static vkp_status choose(vkp_chooser *chooser, vkp_device *device, const vkp_nod
     return *chosen ? vkp_choices_set(&t->taken, key, (*chosen)->name, 0) : VKP_OK;
 }
 
+static vkp_status note(vkp_chooser *chooser, const vkp_node *node, const vkp_variants *variants,
+                       const vkp_variant *forced)
+{
+    vkp_tuner *t = (vkp_tuner *)chooser;
+    char key[VKP_CHOICE_KEY] = {0};
+    if (t->collecting) return VKP_OK;
+    vkp_choice_key(node, variants, key);
+    return vkp_choices_set(&t->taken, key, forced->name, 0);
+}
+
 static vkp_status save(vkp_chooser *chooser, const char *path)
 {
     vkp_tuner *t = (vkp_tuner *)chooser;
@@ -132,7 +142,7 @@ vkp_status vkp_tuner_create(vkp_device *device, const vkp_tuner_options *options
         free(t);
         return vkp_fail(VKP_MEMORY, "no memory for the tuner (host memory ran out; close other programs)");
     }
-    *t = (vkp_tuner){.chooser = {.choose = choose, .save = save, .load = load},
+    *t = (vkp_tuner){.chooser = {.choose = choose, .note = note, .save = save, .load = load},
                      .device = device,
                      .options = *options,
                      .path = path,

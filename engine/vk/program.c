@@ -148,13 +148,28 @@ static vkp_status check_dispatch(const vkp_program *p, const vkp_dispatch *d)
     return VKP_OK;
 }
 
-vkp_status vkp_program_dispatch(vkp_program *p, const vkp_dispatch *d)
+/* Makes room for a dispatch at `index`: what stands there and after moves up. */
+static vkp_status open_gap(vkp_program *p, uint32_t index)
+{
+    VKP_TRY(
+        vkp_grow((void **)&p->dispatches, &p->dispatch_capacity, p->dispatch_count, sizeof *p->dispatches));
+    if (index == p->dispatch_count) return VKP_OK;
+    memmove(&p->dispatches[index + 1], &p->dispatches[index],
+            (p->dispatch_count - index) * sizeof *p->dispatches);
+    for (size_t i = 1; i < p->buffer_count; i++) {
+        vkp_program_buffer_entry *b = &p->buffers[i];
+        if (b->first > b->last) continue;
+        b->first += b->first >= index;
+        b->last += b->last >= index;
+    }
+    return VKP_OK;
+}
+
+static vkp_status insert(vkp_program *p, uint32_t index, const vkp_dispatch *d)
 {
     if (p->planned) return vkp_fail(VKP_INTERNAL, "dispatch after the plan (a mistake in vkpix; report it)");
     VKP_TRY(check_dispatch(p, d));
-    VKP_TRY(
-        vkp_grow((void **)&p->dispatches, &p->dispatch_capacity, p->dispatch_count, sizeof *p->dispatches));
-    const uint32_t index = (uint32_t)p->dispatch_count;
+    VKP_TRY(open_gap(p, index));
     vkp_program_dispatch_entry *e = &p->dispatches[index];
     *e = (vkp_program_dispatch_entry){.d = *d};
     memcpy(e->label, p->label, sizeof e->label);
@@ -166,6 +181,31 @@ vkp_status vkp_program_dispatch(vkp_program *p, const vkp_dispatch *d)
         if (index > b->last) b->last = index;
     }
     p->dispatch_count++;
+    return VKP_OK;
+}
+
+vkp_status vkp_program_dispatch(vkp_program *p, const vkp_dispatch *d)
+{
+    return insert(p, (uint32_t)p->dispatch_count, d);
+}
+
+void vkp_program_prepare_here(vkp_program *p) { p->preparation = p->section_count; }
+
+vkp_status vkp_program_prepare(vkp_program *p, const vkp_dispatch *d)
+{
+    const uint32_t next = p->preparation;
+    if (!next) return vkp_program_dispatch(p, d);
+    const uint32_t index = next < p->section_count ? p->section_start[next] : (uint32_t)p->dispatch_count;
+    for (uint32_t i = 0; i < d->binding_count; i++) {
+        const vkp_binding *b = &d->bindings[i];
+        const vkp_program_buffer_entry *e = b->buffer < p->buffer_count ? &p->buffers[b->buffer] : NULL;
+        if (e && (b->access & VKP_READ) && !e->external && e->first >= index)
+            return vkp_program_dispatch(p, d);
+    }
+    VKP_TRY(insert(p, index, d));
+    for (uint32_t s = next; s < p->section_count; s++) p->section_start[s]++;
+    for (uint32_t i = 0; i < d->binding_count; i++)
+        if (d->bindings[i].access & VKP_WRITE) vkp_program_keep(p, d->bindings[i].buffer);
     return VKP_OK;
 }
 

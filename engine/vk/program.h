@@ -64,11 +64,19 @@ VKP_MUST_USE vkp_status vkp_program_external(vkp_program *program, const vkp_buf
  * Returns its number. */
 VKP_MUST_USE vkp_status vkp_program_section(vkp_program *program, uint32_t *section);
 
+/* From here on the current section is the preparation: it is run before all later ones, and again whenever
+ * parameters have changed. */
+void vkp_program_prepare_here(vkp_program *program);
+
 /* What the following dispatches are part of ("enc1 conv2d forward"), for profiles and errors. Copied. */
 void vkp_program_label(vkp_program *program, const char *label);
 
 /* Adds a dispatch. INTERNAL when it breaks a limit of the device: the text says which. */
 VKP_MUST_USE vkp_status vkp_program_dispatch(vkp_program *program, const vkp_dispatch *dispatch);
+/* Adds a dispatch that works on parameters: at the end of the preparation if it reads nothing but external
+ * buffers and what the preparation made, and what it writes is kept to the program's end then; otherwise like
+ * vkp_program_dispatch. It must read no external buffer that the program changes. */
+VKP_MUST_USE vkp_status vkp_program_prepare(vkp_program *program, const vkp_dispatch *dispatch);
 size_t vkp_program_dispatch_count(const vkp_program *program);
 
 /* Plans the memory; *bytes is the arena's size, the peak of everything that is not external. Nothing is

@@ -42,6 +42,7 @@ struct vkp_program {
     vkp_program_dispatch_entry *dispatches;
     size_t dispatch_count, dispatch_capacity;
     uint32_t section_start[64], section_count;
+    uint32_t preparation; /* a section's number, counted from 1; 0: there is none */
     char label[VKP_LABEL_BYTES];
 
     bool planned;
