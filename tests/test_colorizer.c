@@ -166,6 +166,41 @@ static void same_as_validation(void **state)
     }
 }
 
+/* Where nobody asked for a size, a picture is not enlarged for the network; and it is seen smaller where memory is
+ * short. */
+static void size_adapts(void **state)
+{
+    (void)state;
+    static const int cases[][3] = {{90, 60, 96}, {40, 65, 96}, {5, 7, 64}, {700, 500, VKP_COLORIZER_SIZE}};
+    const vkp_fit fit = VKP_FIT_ASPECT;
+    const vkp_colorizer_options options = {.model = "model.safetensors", .fit = &fit};
+    vkp_colorizer *c;
+    assert_ok(vkp_colorizer_create(test_device, &options, &c));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        vkp_picture picture = make_picture(cases[i][0], cases[i][1], 3), colored, seen;
+        assert_ok(vkp_colorizer_predict(c, &picture));
+        assert_ok(vkp_colorizer_join_small(c, &picture, 1, &colored, &seen));
+        assert_int_equal(colored.width > colored.height ? colored.width : colored.height, cases[i][2]);
+        vkp_picture_free(&colored);
+        vkp_picture_free(&seen);
+        vkp_picture_free(&picture);
+    }
+    vkp_colorizer_destroy(c);
+
+    const uint64_t budget = test_device->info.limits.memory_budget;
+    vkp_picture picture = make_picture(700, 500, 3), colored, seen;
+    assert_ok(vkp_colorizer_create(test_device, &options, &c));
+    test_device->info.limits.memory_budget = test_device->allocated + ((uint64_t)12 << 20);
+    assert_ok(vkp_colorizer_predict(c, &picture));
+    assert_ok(vkp_colorizer_join_small(c, &picture, 1, &colored, &seen));
+    assert_in_range(colored.width, 64, VKP_COLORIZER_SIZE - 32);
+    test_device->info.limits.memory_budget = budget;
+    vkp_picture_free(&colored);
+    vkp_picture_free(&seen);
+    vkp_picture_free(&picture);
+    vkp_colorizer_destroy(c);
+}
+
 static void flip_average(void **state)
 {
     (void)state;
@@ -304,7 +339,7 @@ static void scores(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_as_validation), cmocka_unit_test(flip_average),
+        cmocka_unit_test(same_as_validation), cmocka_unit_test(size_adapts), cmocka_unit_test(flip_average),
         cmocka_unit_test(diverged_weights),   cmocka_unit_test(refused),
         cmocka_unit_test(finds_weights),      cmocka_unit_test(scores),
     };

@@ -32,6 +32,8 @@ struct vkp_colorizer {
     vkp_weights weights;
     vkp_fit fit;
     uint32_t size;  /* the setting */
+    bool adaptive;  /* nobody asked for it: it may be less where the picture or the device's memory is small */
+    uint32_t used_size; /* of the latest prediction */
     uint32_t batch; /* 2: the second picture is the first one mirrored */
     vkp_params generator;
     canvas canvases[CANVASES];
@@ -46,6 +48,9 @@ _Static_assert((int)VKP_CONFIG_FIT_WRAP == VKP_FIT_WRAP && (int)VKP_CONFIG_FIT_R
 /* Photographs are brought near the network's size by means of areas; two taps would read a few of their pixels. */
 #define REDUCED 1.25
 
+/* Working sizes that adapt are multiples of this, which every generator takes, and not below the least. */
+enum { SIZE_STEP = 32, SMALLEST = 64 };
+
 static vkp_status no_memory(void)
 {
     return vkp_fail(VKP_MEMORY, "no memory for colouring (host memory ran out; use a smaller --size)");
@@ -59,6 +64,7 @@ static vkp_status settle(vkp_colorizer *c, const vkp_colorizer_options *options)
     const uint32_t unit = vkp_generator_granularity(natural ? VKP_CONFIG_NATURAL : VKP_CONFIG_UNET);
     c->fit = options->fit ? *options->fit : standard;
     c->size = options->size ? options->size : config ? vkp_config_work_size(config) : VKP_COLORIZER_SIZE;
+    c->adaptive = !options->size;
     c->batch = options->flip_average ? 2 : 1;
     if (c->size < unit || c->size > VKP_COLORIZER_MAX_SIZE || c->size % unit)
         return vkp_fail(VKP_USAGE,
@@ -123,42 +129,61 @@ static vkp_status build(vkp_colorizer *c, canvas *v)
         return vkp_fail(VKP_DEVICE_MEMORY,
                         "no room to colour at size %u (needs %" PRIu64 " MiB, %s has %" PRIu64
                         " MiB; use a smaller --size)",
-                        c->size, needed >> 20, info->name, info->limits.memory_budget >> 20);
+                        c->used_size, needed >> 20, info->name, info->limits.memory_budget >> 20);
     return vkp_fail(VKP_DEVICE_MEMORY,
                     "cannot colour at size %u (a part needs more than the %" PRIu64
                     " MiB that %s binds at once; use a smaller --size)",
-                    c->size, info->limits.storage_range >> 20, info->name);
+                    c->used_size, info->limits.storage_range >> 20, info->name);
 }
 
-/* Makes the current canvas the one for pictures of width x height, in place of the one used longest ago if need
- * be. */
-static vkp_status choose_canvas(vkp_colorizer *c, int width, int height)
+/* Makes the current canvas one of w x h pixels, in place of the one used longest ago if need be. */
+static vkp_status choose_canvas(vkp_colorizer *c, uint32_t w, uint32_t h)
 {
-    int w, h;
-    vkp_fit_output(c->fit, (int)c->size, width, height, &w, &h);
-    canvas *oldest = c->canvases;
+    canvas *chosen = c->canvases;
     c->predictions++;
+    c->current = NULL;
     for (int i = 0; i < CANVASES; i++) {
         canvas *v = &c->canvases[i];
-        if (v->w == (uint32_t)w && v->h == (uint32_t)h) {
-            v->used = c->predictions;
-            c->current = v;
-            return VKP_OK;
+        if (v->used < chosen->used) chosen = v;
+    }
+    for (int i = 0; i < CANVASES; i++)
+        if (c->canvases[i].w == w && c->canvases[i].h == h) chosen = &c->canvases[i];
+    if (chosen->w != w || chosen->h != h) {
+        destroy_canvas(c, chosen);
+        chosen->w = w;
+        chosen->h = h;
+        const vkp_status status = build(c, chosen);
+        if (status != VKP_OK) {
+            destroy_canvas(c, chosen);
+            return status;
         }
-        if (v->used < oldest->used) oldest = v;
     }
-    destroy_canvas(c, oldest);
-    c->current = NULL;
-    oldest->w = (uint32_t)w;
-    oldest->h = (uint32_t)h;
-    const vkp_status status = build(c, oldest);
-    if (status != VKP_OK) {
-        destroy_canvas(c, oldest);
-        return status;
-    }
-    oldest->used = c->predictions;
-    c->current = oldest;
+    chosen->used = c->predictions;
+    c->current = chosen;
     return VKP_OK;
+}
+
+/* The size for a picture: the setting, but where nobody asked for it no more than the picture has, so that
+ * nothing is enlarged. */
+static uint32_t size_for(const vkp_colorizer *c, int width, int height)
+{
+    const uint32_t longer = (uint32_t)(width > height ? width : height);
+    const uint32_t own = longer > SMALLEST ? (longer + SIZE_STEP - 1) / SIZE_STEP * SIZE_STEP : SMALLEST;
+    return c->adaptive && c->fit == VKP_FIT_ASPECT && own < c->size ? own : c->size;
+}
+
+/* Makes the current canvas the one for pictures of width x height. */
+static vkp_status prepare_canvas(vkp_colorizer *c, int width, int height)
+{
+    c->used_size = size_for(c, width, height);
+    for (;;) {
+        int w, h;
+        vkp_fit_output(c->fit, (int)c->used_size, width, height, &w, &h);
+        const vkp_status status = choose_canvas(c, (uint32_t)w, (uint32_t)h);
+        if (status != VKP_DEVICE_MEMORY || !c->adaptive || c->used_size <= SMALLEST) return status;
+        c->used_size = c->used_size * 3 / 4 / SIZE_STEP * SIZE_STEP;
+        if (c->used_size < SMALLEST) c->used_size = SMALLEST;
+    }
 }
 
 static vkp_status prepare(vkp_colorizer *c, const vkp_colorizer_options *options)
@@ -170,7 +195,7 @@ static vkp_status prepare(vkp_colorizer *c, const vkp_colorizer_options *options
     VKP_TRY(vkp_params_allocate(&c->generator, c->device, false));
     VKP_TRY(vkp_params_load_file(&c->generator, c->weights.file, c->weights.name));
     /* Now, where all pictures share it: what cannot work is told before any of them is read. */
-    if (c->fit != VKP_FIT_ASPECT) VKP_TRY(choose_canvas(c, 1, 1));
+    if (c->fit != VKP_FIT_ASPECT) VKP_TRY(prepare_canvas(c, 1, 1));
     return vkp_joiner_create(c->device, 0, &c->joiner);
 }
 
@@ -208,7 +233,7 @@ double vkp_colorizer_saturation(const vkp_colorizer *c)
 static vkp_status stage(vkp_colorizer *c, uint32_t slot, const vkp_picture *picture, bool flip)
 {
     vkp_fit_plan plan;
-    VKP_TRY(vkp_fit_make(c->fit, (int)c->size, picture->width, picture->height, flip, &plan));
+    VKP_TRY(vkp_fit_make(c->fit, (int)c->used_size, picture->width, picture->height, flip, &plan));
     const vkp_status status = vkp_picture_stage_add(&c->current->stage, slot, picture, &plan);
     vkp_fit_free(&plan);
     return status;
@@ -227,10 +252,10 @@ static void average_with_mirrored(const canvas *v)
 vkp_status vkp_colorizer_predict(vkp_colorizer *c, const vkp_picture *picture)
 {
     vkp_picture reduced = {0};
-    VKP_TRY(choose_canvas(c, picture->width, picture->height));
+    VKP_TRY(prepare_canvas(c, picture->width, picture->height));
     canvas *v = c->current;
     /* The published ways read two taps of the whole picture, and stay what they are. */
-    if (c->fit == VKP_FIT_ASPECT) VKP_TRY(vkp_crop_reduce(picture, REDUCED * c->size, &reduced));
+    if (c->fit == VKP_FIT_ASPECT) VKP_TRY(vkp_crop_reduce(picture, REDUCED * c->used_size, &reduced));
     vkp_status status = VKP_OK;
     for (uint32_t slot = 0; slot < c->batch && status == VKP_OK; slot++)
         status = stage(c, slot, reduced.rgba ? &reduced : picture, slot == 1);
@@ -247,7 +272,7 @@ vkp_status vkp_colorizer_join(vkp_colorizer *c, const vkp_picture *picture, floa
 {
     *colored = (vkp_picture){0};
     vkp_fit_plan plan;
-    VKP_TRY(vkp_unfit_make(c->fit, (int)c->size, picture->width, picture->height, false, &plan));
+    VKP_TRY(vkp_unfit_make(c->fit, (int)c->used_size, picture->width, picture->height, false, &plan));
     vkp_status status = vkp_joiner_run(c->joiner, picture, c->current->chroma, &plan, saturation, colored);
     if (status == VKP_OK) status = vkp_result_check(picture, colored);
     if (status != VKP_OK) vkp_picture_free(colored);
@@ -292,7 +317,7 @@ vkp_status vkp_colorizer_join_small(vkp_colorizer *c, const vkp_picture *picture
 {
     *colored = *seen = (vkp_picture){0};
     const bool turned = c->fit == VKP_FIT_ROTATE && picture->height > picture->width;
-    const vkp_rect r = vkp_fit_aspect_crop(c->fit, (int)c->size, picture->width, picture->height);
+    const vkp_rect r = vkp_fit_aspect_crop(c->fit, (int)c->used_size, picture->width, picture->height);
     const int w = turned ? r.y1 - r.y0 : r.x1 - r.x0, h = turned ? r.x1 - r.x0 : r.y1 - r.y0;
     const vkp_tensor first = vkp_tensor_pictures(&c->current->rgb, 0, 1);
     float *rgb = malloc((size_t)3 * c->current->h * c->current->w * sizeof *rgb);

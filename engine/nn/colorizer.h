@@ -13,7 +13,8 @@ enum { VKP_COLORIZER_SIZE = 320, VKP_COLORIZER_MAX_SIZE = 4096 };
 
 typedef struct vkp_colorizer_options {
     const char *model;  /* as vkp_weights_find takes it */
-    uint32_t size;      /* setting of the network's rectangle (vkp_fit_output); 0: the run's, else 320 */
+    uint32_t size;      /* setting of the network's rectangle (vkp_fit_output); 0: the run's, else 320, or less
+                           where memory is short or, with aspect, the picture is smaller */
     const vkp_fit *fit; /* NULL: aspect for natural, else the run's, else wrap */
     bool flip_average;  /* predict for the mirrored picture too, and take the mean */
 } vkp_colorizer_options;
