@@ -77,9 +77,9 @@ _Static_assert(sizeof(vkp_config_loss) == sizeof(uint32_t), "choices are stored 
 
 #define SHARED                                                                                             \
     .lr_min = 1e-6, .restart_every = 200, .flip = 0.5, .fit = VKP_CONFIG_FIT_WRAP, .seed = 1,              \
-    .checkpoint_every = 20, .preview_every = 20, .saturation = 1, .boost = 1
+    .checkpoint_every = 20, .preview_every = 20, .saturation = 1
 #define COMMON                                                                                             \
-    SHARED, .batch = 32, .beta1 = 0.5, .lambda_crcb = 75, .lambda_rgb = 25, .lambda_adv = 1
+    SHARED, .boost = 1, .batch = 32, .beta1 = 0.5, .lambda_crcb = 75, .lambda_rgb = 25, .lambda_adv = 1
 #define BCE .loss = VKP_CONFIG_LOSS_BCE, .d_norm = VKP_CONFIG_NORM_BATCH, .d_every = 1
 #define HINGE .loss = VKP_CONFIG_LOSS_HINGE, .d_norm = VKP_CONFIG_NORM_INSTANCE, .d_every = 2
 #define COSINE .schedule = VKP_CONFIG_COSINE, .lr = 1e-4
@@ -95,9 +95,9 @@ static const struct {
     {"train04", {COMMON, HINGE, CONSTANT, .size = 352, .d_pools = {4, 2, 2, 2}, .blur = 0.2, .epochs = 97}},
     {"natural",
      {SHARED, .loss = VKP_CONFIG_LOSS_HINGE, .d_norm = VKP_CONFIG_NORM_INSTANCE, .d_every = 1, .batch = 16,
-      .lambda_crcb = 7.5, .lambda_rgb = 2.5, .network = VKP_CONFIG_NATURAL, .size = 128, .work_size = 256, .d_pools = {4, 2, 2, 2}, .epochs = 150,
+      .lambda_crcb = 7.5, .lambda_rgb = 2.5, .network = VKP_CONFIG_NATURAL, .size = 128, .work_size = 256, .d_pools = {4, 2, 2, 2}, .epochs = 66,
       .schedule = VKP_CONFIG_WARMUP_COSINE, .warmup = 150, .lr = 1.2e-3, .beta1 = 0.9, .weight_decay = 0.02,
-      .ema = 0.998, .lambda_class = 1, .dropout = 0.1, .view_min = 150, .view_max = 330, .jitter = 0.5,
+      .ema = 0.998, .lambda_class = 1, .boost = 1.25, .dropout = 0.1, .view_min = 150, .view_max = 330, .jitter = 0.5,
       .degrade = 0.4}},
 };
 

@@ -22,7 +22,7 @@ from networks import same
 PARAMETERS = 3499637
 CLASS_SIDE, CLASS_RANGE = 11, 0.7
 SETTINGS = dict(loss="hinge", d_norm="instance", d_pools=(4, 2, 2, 2), d_every=1, lr=1.2e-3, lr_min=1e-6,
-                warmup=150, epochs=150, beta1=0.9, weight_decay=0.02, ema=0.998, lambda_crcb=7.5,
+                warmup=150, epochs=66, beta1=0.9, weight_decay=0.02, ema=0.998, lambda_crcb=7.5,
                 lambda_rgb=2.5, lambda_class=1.0, lambda_adv=0.0, rare=0.0, saturation=1.0)
 
 
