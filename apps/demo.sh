@@ -116,4 +116,5 @@ Numbers by epoch and by step:                 $demo/run/log.csv, $demo/run/steps
 Checkpoints:                                  $demo/run/checkpoints
 More training:  build/vkpix train $photos/train --val $photos/heldout --out $demo/run --resume
 Your pictures:  build/vkpix colorize PICTURE --out coloured.jpg --model $demo/run
+                or without --model, by the built-in network, which has seen much more
 END
