@@ -42,7 +42,7 @@ import safetensors_io
 SEED, SIZE, BATCH, STEPS, EPOCHS = 6, 128, 2, 5, 2
 # With this noise no ReLU's argument is within 3e-6 of its kink in step 0: rounding moves none across.
 NOISE = 1260
-SIZES = ((64, 96), (256, 160))
+SIZES = ((64, 96), (256, 160), (64, 2048), (2048, 64))
 SLOW = dict(lr=1e-6, lr_min=1e-7, warmup=3, epochs=EPOCHS, weight_decay=1.0, ema=0.45)
 VARIANTS = {
     "plain": dict(SLOW, rare=3.0, saturation=1.25, lambda_class=0.75),
