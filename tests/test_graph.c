@@ -59,11 +59,11 @@ static vkp_value apply(net *n, const vkp_op *op, const vkp_attr *attr, const cha
 }
 
 /* Pictures [first, first + count) of the test's, `pictures` of which share statistics. */
-static void make_net(net *n, uint32_t first, uint32_t count, uint32_t pictures)
+static void make_net_as(net *n, uint32_t first, uint32_t count, uint32_t pictures, bool keep_all)
 {
     *n = (net){.count = count};
     assert_ok(vkp_program_create(test_device, &n->program));
-    assert_ok(vkp_graph_create(n->program, true, &n->graph));
+    assert_ok(vkp_graph_create(n->program, keep_all, &n->graph));
     const vkp_attr conv = {.kernel = 3, .stride = 1, .padding = 1};
     const vkp_attr norm = {.training = true, .pictures = pictures, .eps = 1e-5f, .activation = VKP_RELU};
     n->x = add_value(n, (vkp_shape){count, 3, SIDE, SIDE}, 1, first * PICTURE, "x");
@@ -78,6 +78,11 @@ static void make_net(net *n, uint32_t first, uint32_t count, uint32_t pictures)
     n->logits = apply(n, &vkp_op_conv2d, &conv, "logits", v, last, 0);
     n->seed = add_tensor(n, (vkp_shape){1, 1, 1, 1}, 0, 0);
     *(float *)n->buffers[n->buffer_count - 1].mapped = 1;
+}
+
+static void make_net(net *n, uint32_t first, uint32_t count, uint32_t pictures)
+{
+    make_net_as(n, first, count, pictures, true);
 }
 
 static void free_net(net *n)
@@ -216,6 +221,43 @@ static void common_statistics_are_not_cut(void **state)
     free_net(&n);
 }
 
+/* The gradient of the weight, malloc'd; the memory planned and the dispatches. */
+static float *weight_gradient(bool again, uint64_t *bytes, size_t *dispatches)
+{
+    static const char *const names[] = {"norm", "tanh", "pool"};
+    net n;
+    make_net_as(&n, 0, BATCH, BATCH, false);
+    for (int i = 0; i < 3 && again; i++) vkp_graph_make_again(n.graph, vkp_graph_find(n.graph, names[i]));
+    /* Between the passes something needs more memory than the backward walk. */
+    vkp_value other = add_value(&n, (vkp_shape){BATCH, 64, SIDE, SIDE}, 6, 0, "other");
+    for (int i = 0; i < 2; i++) other = apply(&n, &vkp_op_add, &(vkp_attr){0}, "sum", other, other, 0);
+    assert_ok(walk(&n, bce(&n, n.logits, 1, "loss")));
+    const vkp_tensor grad = vkp_graph_grad(n.graph, n.weight);
+    assert_int_not_equal(grad.buffer, 0);
+    vkp_program_keep(n.program, grad.buffer);
+    *dispatches = vkp_program_dispatch_count(n.program);
+    assert_ok(vkp_program_plan(n.program, bytes));
+    run(&n);
+    float *values = read(&n, grad);
+    free_net(&n);
+    return values;
+}
+
+/* What is made again takes dispatches in place of memory, and changes no bit. */
+static void values_made_again(void **state)
+{
+    (void)state;
+    uint64_t kept_bytes, bytes;
+    size_t kept_dispatches, dispatches;
+    float *kept = weight_gradient(false, &kept_bytes, &kept_dispatches);
+    float *made = weight_gradient(true, &bytes, &dispatches);
+    assert_true(dispatches > kept_dispatches);
+    assert_true(bytes < kept_bytes);
+    assert_memory_equal(made, kept, WEIGHTS * sizeof *kept);
+    free(kept);
+    free(made);
+}
+
 static void slices_must_fit(void **state)
 {
     (void)state;
@@ -237,6 +279,7 @@ int main(void)
         cmocka_unit_test(two_batches_in_one_pass),
         cmocka_unit_test(a_loss_of_one_batch),
         cmocka_unit_test(common_statistics_are_not_cut),
+        cmocka_unit_test(values_made_again),
         cmocka_unit_test(slices_must_fit),
     };
     return cmocka_run_group_tests_name("graph", tests, open_test_device, close_test_device);

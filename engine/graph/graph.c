@@ -15,6 +15,7 @@ typedef struct graph_value {
     vkp_value root;      /* itself, or what it is a slice of */
     uint32_t channel;    /* first channel in the root */
     uint32_t picture;    /* first picture in the root */
+    bool again;          /* to be made again before the backward walk reads it */
 } graph_value;
 
 typedef struct graph_node {
@@ -122,6 +123,8 @@ vkp_status vkp_graph_pictures(vkp_graph *g, vkp_value whole, uint32_t n, uint32_
     const graph_value part = {.tensor = vkp_tensor_pictures(t, n, count), .picture = n};
     return add_part(g, whole, &part, (uint64_t)n + count, t->shape.n, name, out);
 }
+
+void vkp_graph_make_again(vkp_graph *g, vkp_value value) { g->values[g->values[value].root].again = true; }
 
 vkp_tensor vkp_graph_at(const vkp_graph *g, vkp_value value) { return g->values[value].tensor; }
 
@@ -381,6 +384,58 @@ static vkp_status connect(walk *w, const graph_node *n, range r, vkp_node *node,
     return VKP_OK;
 }
 
+static vkp_status make_inputs_again(vkp_graph *g, const graph_node *n);
+
+/* Writes down once more the nodes that make parts of a root, into `tensor`. */
+static vkp_status repeat_makers(vkp_graph *g, vkp_value root, const vkp_tensor *tensor)
+{
+    for (size_t k = 0; k < g->node_count; k++) {
+        const graph_node *n = &g->nodes[k];
+        for (uint32_t i = 0; i < VKP_MAX_OUT; i++) {
+            if (!n->out[i] || g->values[n->out[i]].root != root) continue;
+            VKP_TRY(make_inputs_again(g, n));
+            vkp_node maker = n->node;
+            for (uint32_t j = 0; j < VKP_MAX_OUT; j++)
+                if (is_result(n, j) && j != i) maker.out[j] = (vkp_tensor){0};
+            maker.out[i].buffer = tensor->buffer;
+            char label[64];
+            snprintf(label, sizeof label, "%.36s %.12s again", maker.label, maker.op->name);
+            vkp_program_label(g->program, label);
+            VKP_TRY(maker.op->forward(g->program, &maker));
+        }
+    }
+    return VKP_OK;
+}
+
+static void move_tensors(vkp_tensor *tensors, uint32_t count, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (tensors[i].buffer == from) tensors[i].buffer = to;
+}
+
+/* Before what a node reads is needed: makes again what is not kept since the forward pass. */
+static vkp_status make_inputs_again(vkp_graph *g, const graph_node *n)
+{
+    for (uint32_t i = 0; i < VKP_MAX_IN; i++) {
+        const vkp_value root = n->in[i] ? g->values[n->in[i]].root : 0;
+        if (!root || !g->values[root].again) continue;
+        const vkp_tensor old = g->values[root].tensor;
+        vkp_tensor tensor;
+        char name[56];
+        g->values[root].again = false;
+        snprintf(name, sizeof name, "%.40s again", g->values[root].name);
+        VKP_TRY(new_tensor(g, old.shape, false, name, &tensor));
+        VKP_TRY(repeat_makers(g, root, &tensor));
+        for (size_t k = 1; k < g->value_count; k++)
+            move_tensors(&g->values[k].tensor, 1, old.buffer, tensor.buffer);
+        for (size_t k = 0; k < g->node_count; k++) {
+            move_tensors(g->nodes[k].node.in, VKP_MAX_IN, old.buffer, tensor.buffer);
+            move_tensors(g->nodes[k].node.out, VKP_MAX_OUT, old.buffer, tensor.buffer);
+        }
+    }
+    return VKP_OK;
+}
+
 static vkp_status walk_back(walk *w, uint32_t first, uint32_t last)
 {
     for (uint32_t k = last; k-- > first;) {
@@ -388,6 +443,7 @@ static vkp_status walk_back(walk *w, uint32_t first, uint32_t last)
         if (!n->node.op->backward || !any_needed(w, n)) continue;
         const range r = pictures_of(w, n);
         if (!r.count) continue;
+        VKP_TRY(make_inputs_again(w->graph, n));
         vkp_node node = vkp_node_pictures(&n->node, r.first, r.count);
         bool skip;
         VKP_TRY(connect(w, n, r, &node, &skip));

@@ -49,6 +49,12 @@ VKP_MUST_USE vkp_status vkp_graph_apply(vkp_graph *graph, const vkp_op *op, cons
                                         const char *name, const vkp_value in[VKP_MAX_IN],
                                         vkp_value out[VKP_MAX_OUT]);
 
+/* Lets go of a value's memory (of its whole, if it is a slice) after the forward pass: the first backward walk
+ * that reads it has the operations that made it run again. It must be an activation of
+ * vkp_graph_activation's, made by operations that write one output alone if asked (norm does), whose own
+ * inputs stay as they were. Chen et al., Training deep nets with sublinear memory cost, 2016. */
+void vkp_graph_make_again(vkp_graph *graph, vkp_value value);
+
 /* The tensor of a value, and the latest gradient computed for it (buffer 0: none, or not for all of its
  * pictures). */
 vkp_tensor vkp_graph_at(const vkp_graph *graph, vkp_value value);

@@ -72,6 +72,10 @@ static vkp_status make_skip(const vkp_builder *b, vkp_shape gray, uint32_t fract
     return g_slice(b, encoder, *whole, g_blocks[decoder].out, enc);
 }
 
+/* What the last convolution reads is the largest tensor of a step and is not needed while D is trained; where
+ * it is larger than this, memory is worth the pass that makes it again. */
+#define MOST_KEPT_BYTES (256u << 20)
+
 vkp_status vkp_unet_forward(const vkp_builder *b, vkp_value gray)
 {
     const vkp_shape s = vkp_graph_at(b->graph, gray).shape;
@@ -87,5 +91,7 @@ vkp_status vkp_unet_forward(const vkp_builder *b, vkp_value gray)
     VKP_TRY(g_block(b, DEC1, enc4, NULL, &dec1));
     VKP_TRY(g_block(b, DEC2, cat2, NULL, &dec2));
     VKP_TRY(g_block(b, DEC3, cat3, NULL, &dec3));
+    if (b->training && vkp_shape_count(vkp_graph_at(b->graph, cat4).shape) * 4 > MOST_KEPT_BYTES)
+        vkp_graph_make_again(b->graph, cat4);
     return vkp_add_conv(b, "dec4.0", 1, VKP_TANH, "dec4.1", cat4, &b->pass->out);
 }

@@ -96,14 +96,14 @@ static vkp_status forward(vkp_program *p, const vkp_node *node)
     return vkp_variant_record(p, node, &variants[FORWARD]);
 }
 
-/* The gradients by what the activation takes. */
+/* The gradients by what the activation takes. That of x comes last: it may lie where x was. */
 static vkp_status linear_backward(vkp_program *p, const vkp_node *node)
 {
-    if (node->d_in[VKP_CONV_X].buffer) VKP_TRY(vkp_variant_record(p, node, &variants[INPUT_GRAD]));
     if (node->d_in[VKP_CONV_WEIGHT].buffer) VKP_TRY(vkp_variant_record(p, node, &variants[WEIGHT_GRAD]));
     if (node->d_in[VKP_CONV_BIAS].buffer)
         VKP_TRY(vkp_channel_sum(p, &node->d_out[VKP_CONV_Y], &node->d_in[VKP_CONV_BIAS],
                                 node->add[VKP_CONV_BIAS]));
+    if (node->d_in[VKP_CONV_X].buffer) VKP_TRY(vkp_variant_record(p, node, &variants[INPUT_GRAD]));
     return VKP_OK;
 }
 
