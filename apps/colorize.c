@@ -78,7 +78,8 @@ static vkp_status colour_full(const void *user, vkp_colorizer *colorizer, const 
 {
     const colorizing *c = user;
     VKP_TRY(vkp_colorizer_predict(colorizer, original));
-    VKP_TRY(vkp_colorizer_join(colorizer, original, (float)vkp_saturation(c->saturation, colorizer), colored));
+    const float saturation = (float)vkp_saturation(c->saturation, colorizer);
+    VKP_TRY(vkp_colorizer_join(colorizer, original, saturation, colored));
     add_tone(c, original, colored);
     return VKP_OK;
 }

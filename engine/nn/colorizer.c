@@ -32,7 +32,7 @@ struct vkp_colorizer {
     vkp_weights weights;
     vkp_fit fit;
     uint32_t size;  /* the setting */
-    bool adaptive;  /* nobody asked for it: it may be less where the picture or the device's memory is small */
+    bool adaptive;  /* nobody asked for it: less where the picture or the device's memory is small */
     uint32_t used_size; /* of the latest prediction */
     uint32_t batch; /* 2: the second picture is the first one mirrored */
     vkp_params generator;
@@ -45,7 +45,7 @@ struct vkp_colorizer {
 _Static_assert((int)VKP_CONFIG_FIT_WRAP == VKP_FIT_WRAP && (int)VKP_CONFIG_FIT_ROTATE == VKP_FIT_ROTATE,
                "the settings count the ways to fit as image/fit.h does");
 
-/* Photographs are brought near the network's size by means of areas; two taps would read a few of their pixels. */
+/* Photographs are brought near the network's size by means of areas; two taps would miss most pixels. */
 #define REDUCED 1.25
 
 /* Working sizes that adapt are multiples of this, which every generator takes, and not below the least. */
