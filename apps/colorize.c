@@ -78,7 +78,8 @@ static vkp_status colour_full(const void *user, vkp_colorizer *colorizer, const 
 {
     const colorizing *c = user;
     VKP_TRY(vkp_colorizer_predict(colorizer, original));
-    VKP_TRY(vkp_colorizer_join(colorizer, original, (float)vkp_saturation(c->saturation, colorizer), colored));
+    const float saturation = (float)vkp_saturation(c->saturation, colorizer);
+    VKP_TRY(vkp_colorizer_join(colorizer, original, saturation, colored));
     add_tone(c, original, colored);
     return VKP_OK;
 }
@@ -153,26 +154,15 @@ static vkp_status colorize_next(colorizing *c, vkp_loader *loader, const vkp_job
     return VKP_OK;
 }
 
-static vkp_status colorize_jobs(colorizing *c, const vkp_jobs *jobs)
+static vkp_status colorize_jobs(colorizing *c, vkp_loader *loader, const vkp_jobs *jobs)
 {
-    const char **paths = calloc(jobs->count + 1, sizeof *paths);
-    if (!paths)
-        return vkp_fail(VKP_MEMORY,
-                        "no memory for the list of pictures (host memory ran out; close programs)");
-    for (size_t i = 0; i < jobs->count; i++) paths[i] = jobs->list[i].input;
-    vkp_loader *loader;
-    vkp_status status = vkp_read_ahead(paths, jobs->count, &loader);
-    if (status == VKP_OK) {
-        vkp_progress progress = {.total = jobs->count, .unit = "pictures"};
-        for (size_t i = 0; i < jobs->count && status == VKP_OK; i++) {
-            vkp_progress_show(&progress, i, paths[i]);
-            status = colorize_next(c, loader, jobs);
-        }
-        if (status == VKP_OK) vkp_progress_show(&progress, jobs->count, "");
-        vkp_loader_free(loader);
+    vkp_progress progress = {.total = jobs->count, .unit = "pictures"};
+    for (size_t i = 0; i < jobs->count; i++) {
+        vkp_progress_show(&progress, i, jobs->list[i].input);
+        VKP_TRY(colorize_next(c, loader, jobs));
     }
-    free(paths);
-    return status;
+    vkp_progress_show(&progress, jobs->count, "");
+    return VKP_OK;
 }
 
 /* Finds out whether pictures can be written before any is coloured. */
@@ -185,23 +175,42 @@ static vkp_status check_writable(const char *output)
     return VKP_OK;
 }
 
-static vkp_status run_sheets(const vkp_options *options, colorizing *c, const vkp_jobs *jobs)
+static vkp_status run_sheets(const vkp_options *options, colorizing *c, vkp_loader *loader,
+                             const vkp_jobs *jobs)
 {
     VKP_TRY(vkp_sheet_open(options, &c->sheet));
-    const vkp_status status = colorize_jobs(c, jobs);
+    const vkp_status status = colorize_jobs(c, loader, jobs);
     vkp_sheet_close(&c->sheet);
+    return status;
+}
+
+static vkp_status run_colorizer(const vkp_options *options, colorizing *c, vkp_loader *loader,
+                                const vkp_jobs *jobs)
+{
+    vkp_device *device;
+    VKP_TRY(vkp_options_colorizer(options, &device, &c->colorizer));
+    const vkp_status status = colorize_jobs(c, loader, jobs);
+    vkp_colorizer_destroy(c->colorizer);
+    vkp_options_close(device);
     return status;
 }
 
 static vkp_status run_jobs(const vkp_options *options, colorizing *c, const vkp_jobs *jobs)
 {
-    vkp_device *device;
     VKP_TRY(check_writable(jobs->list[0].output));
-    if (c->sheets) return run_sheets(options, c, jobs);
-    VKP_TRY(vkp_options_colorizer(options, &device, &c->colorizer));
-    const vkp_status status = colorize_jobs(c, jobs);
-    vkp_colorizer_destroy(c->colorizer);
-    vkp_options_close(device);
+    const char **paths = calloc(jobs->count, sizeof *paths);
+    if (!paths)
+        return vkp_fail(VKP_MEMORY,
+                        "no memory for the list of pictures (host memory ran out; close programs)");
+    for (size_t i = 0; i < jobs->count; i++) paths[i] = jobs->list[i].input;
+    vkp_loader *loader;
+    vkp_status status = vkp_read_ahead(paths, jobs->count, &loader);
+    if (status == VKP_OK) {
+        /* The first pictures are decoded while the device is opened. */
+        status = c->sheets ? run_sheets(options, c, loader, jobs) : run_colorizer(options, c, loader, jobs);
+        vkp_loader_free(loader);
+    }
+    free(paths);
     return status;
 }
 

@@ -181,7 +181,8 @@ static vkp_status run(const vkp_options *options)
 
 static const vkp_option options[] = {
     {"out", "RUN", "the folder that gets config.yml, log.csv, steps.csv, figures, previews and checkpoints"},
-    {"preset", "NAME", "train01 (unless given), train02, train03, train04: the published experiments; natural: our own"},
+    {"preset", "NAME",
+     "train01 (unless given), train02, train03, train04: the published experiments; natural: our own"},
     {"config", "FILE.yml", "settings over the preset's, as a run's config.yml has them"},
     {"set", "KEY=VALUE", "one setting over all others; may be given several times (keys: below)"},
     {"val", "DIR", "pictures to validate on, instead of holding some out"},
@@ -206,10 +207,11 @@ const vkp_command vkp_command_train = {
     .synopsis = "DIR --out RUN [options]",
     .summary = "train a network on a folder of photographs",
     .details = "Every picture under DIR is used. Settings for --set and --config, by key:\n"
-               "network, size, work_size, batch, epochs, loss, d_norm, d_pools, d_every, lr, lr_min, schedule,\n"
-               "restart_every, warmup, beta1, weight_decay, ema, lambda_crcb, lambda_rgb, lambda_class,\n"
-               "lambda_adv, adv_from, rare, saturation, boost, dropout, flip, blur, view_min, view_max, jitter,\n"
-               "degrade, fit, seed, checkpoint_every, preview_every; a wrong value names what is allowed.",
+               "network, size, work_size, batch, epochs, loss, d_norm, d_pools, d_every, lr, lr_min,\n"
+               "schedule, restart_every, warmup, beta1, weight_decay, ema, lambda_crcb, lambda_rgb,\n"
+               "lambda_class, lambda_adv, adv_from, rare, saturation, boost, dropout, flip, blur, view_min,\n"
+               "view_max, jitter, degrade, fit, seed, checkpoint_every, preview_every; a wrong\n"
+               "value names what is allowed.",
     .options = options,
     .needed = needed,
     .min_arguments = 1,

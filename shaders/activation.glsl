@@ -1,5 +1,5 @@
-// The activations by vkp_activation of engine/ops/op.h. Takes specialization constants ACTIVATION_ID, which is
-// 0 unless defined before, and the next.
+// The activations by vkp_activation of engine/ops/op.h. Takes specialization constants ACTIVATION_ID, which
+// is 0 unless defined before, and the next.
 #ifndef ACTIVATION_GLSL
 #define ACTIVATION_GLSL
 #ifndef ACTIVATION_ID

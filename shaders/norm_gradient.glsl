@@ -1,5 +1,5 @@
-// What the two passes over the gradient share. That of the pooled tensor is spread over the pixels as they are
-// read, through texels only.
+// What the two passes over the gradient share. That of the pooled tensor is spread over the pixels as they
+// are read, through texels only.
 #include "norm.glsl"
 layout(std430, binding = 0) buffer R { vec4 result[]; };
 QUADS(1, x);

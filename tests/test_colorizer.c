@@ -166,8 +166,8 @@ static void same_as_validation(void **state)
     }
 }
 
-/* Where nobody asked for a size, a picture is not enlarged for the network; and it is seen smaller where memory is
- * short. */
+/* Where nobody asked for a size, a picture is not enlarged for the network; and it is seen smaller where
+ * memory is short. */
 static void size_adapts(void **state)
 {
     (void)state;

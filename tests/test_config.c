@@ -100,12 +100,12 @@ static void every_key_is_set_by_name(void **state)
 {
     (void)state;
     static const char *const assignments[] = {
-        "network=natural", "size=64", "work_size=96", "batch=3", "epochs=9", "loss=hinge", "d_norm=instance", "d_pools=2,1,4,2", "d_every=3",
-        "lr=0.25", "lr_min=1e-07", "schedule=constant", "restart_every=7", "warmup=11", "beta1=0.9",
-        "weight_decay=0.02", "ema=0.998", "lambda_crcb=1", "lambda_rgb=2.5", "lambda_class=0.5",
-        "lambda_adv=0.1", "adv_from=8", "rare=2", "saturation=1.2", "boost=1.3", "dropout=0.3", "flip=0", "blur=1",
-        "view_min=150", "view_max=300", "jitter=0.5", "degrade=0.25", "fit=rotate", "seed=4294967295", "checkpoint_every=5",
-        "preview_every=6"};
+        "network=natural", "size=64", "work_size=96", "batch=3", "epochs=9", "loss=hinge",
+        "d_norm=instance", "d_pools=2,1,4,2", "d_every=3", "lr=0.25", "lr_min=1e-07", "schedule=constant",
+        "restart_every=7", "warmup=11", "beta1=0.9", "weight_decay=0.02", "ema=0.998", "lambda_crcb=1",
+        "lambda_rgb=2.5", "lambda_class=0.5", "lambda_adv=0.1", "adv_from=8", "rare=2", "saturation=1.2",
+        "boost=1.3", "dropout=0.3", "flip=0", "blur=1", "view_min=150", "view_max=300", "jitter=0.5",
+        "degrade=0.25", "fit=rotate", "seed=4294967295", "checkpoint_every=5", "preview_every=6"};
     const size_t count = sizeof assignments / sizeof *assignments;
     assert_int_equal(vkp_config_key_count(), count);
     vkp_config config = preset(NULL);
@@ -153,10 +153,10 @@ static void wrong_assignments_name_key_and_range(void **state)
         {"d_pools=4,2,,2", "each 1..64"},
         {"d_pools=4,2,0,2", "each 1..64"},
         {"sizes=32",
-         "cannot set 'sizes' (no such key; the keys are network, size, work_size, batch, epochs, loss, d_norm, "
-         "d_pools, d_every, lr, lr_min, schedule, restart_every, warmup, beta1, weight_decay, ema, "
-         "lambda_crcb, lambda_rgb, lambda_class, lambda_adv, adv_from, rare, saturation, boost, dropout, flip, blur, "
-         "view_min, view_max, jitter, degrade, fit, seed, checkpoint_every, preview_every)"},
+         "cannot set 'sizes' (no such key; the keys are network, size, work_size, batch, epochs, loss, "
+         "d_norm, d_pools, d_every, lr, lr_min, schedule, restart_every, warmup, beta1, weight_decay, ema, "
+         "lambda_crcb, lambda_rgb, lambda_class, lambda_adv, adv_from, rare, saturation, boost, dropout, "
+         "flip, blur, view_min, view_max, jitter, degrade, fit, seed, checkpoint_every, preview_every)"},
         {"=32", "no such key"},
         {"", "cannot set '' (no '='; write KEY=VALUE)"},
         {"size", "write KEY=VALUE"},

@@ -10,6 +10,7 @@
 #include "nn/colorizer.h"
 #include "scratch.h"
 #include "small_model.h"
+#include "small_picture.h"
 #include "vk/pipeline.h"
 
 #define PATH VKP_TEST_SOURCE_DIR "/../shaders/specialized.txt"
@@ -98,21 +99,32 @@ static void print_list(FILE *to)
     if (count) free(rows[count - 1]);
 }
 
-/* Makes the pipelines of the default settings. */
-static void colorize_once(void)
+static void colorize_picture(vkp_colorizer *colorizer, int width, int height)
 {
-    vkp_colorizer *colorizer;
-    small_model_write("model.safetensors");
-    const vkp_colorizer_options options = {.model = "model.safetensors"};
-    assert_ok(vkp_colorizer_create(test_device, &options, &colorizer));
-    vkp_picture picture, colored;
-    assert_ok(vkp_picture_make(64, 48, &picture));
-    for (int i = 0; i < 64 * 48 * 4; i++) picture.rgba[i] = (uint8_t)((uint32_t)i * 2654435761u >> 24);
+    vkp_picture picture = small_picture_random(width, height, 1), colored;
     assert_ok(vkp_colorizer_predict(colorizer, &picture));
     assert_ok(vkp_colorizer_join(colorizer, &picture, 1, &colored));
     vkp_picture_free(&colored);
     vkp_picture_free(&picture);
+}
+
+/* Makes the pipelines of the default settings: those of the published network, which sees all pictures in one
+ * square, and those of the built-in model for the usual proportions of photographs. */
+static void colorize_once(void)
+{
+    static const int sides[][2] = {{3, 3}, {3, 2}, {2, 3}, {4, 3}, {3, 4}, {16, 9}, {9, 16}};
+    vkp_colorizer *colorizer;
+    small_model_write("model.safetensors");
+    assert_ok(vkp_colorizer_create(test_device, &(vkp_colorizer_options){.model = "model.safetensors"},
+                                   &colorizer));
+    colorize_picture(colorizer, 64, 48);
     vkp_colorizer_destroy(colorizer);
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        const int longer = sides[i][0] > sides[i][1] ? sides[i][0] : sides[i][1];
+        assert_ok(vkp_colorizer_create(test_device, &(vkp_colorizer_options){.model = NULL}, &colorizer));
+        colorize_picture(colorizer, 300 * sides[i][0] / longer, 300 * sides[i][1] / longer);
+        vkp_colorizer_destroy(colorizer);
+    }
 }
 
 static void the_list_is_up_to_date(void **state)

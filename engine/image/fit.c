@@ -24,7 +24,8 @@ vkp_status vkp_fit_parse(const char *name, vkp_fit *way)
         *way = (vkp_fit)i;
         return VKP_OK;
     }
-    return vkp_fail(VKP_USAGE, "unknown fit '%s' (there are wrap, stretch, black, crop, rotate and aspect; name one)",
+    return vkp_fail(VKP_USAGE,
+                    "unknown fit '%s' (there are wrap, stretch, black, crop, rotate and aspect; name one)",
                     name);
 }
 

@@ -35,10 +35,10 @@ VKP_MUST_USE vkp_status vkp_fit_parse(const char *name, vkp_fit *way);
 /* The name; "unknown" for what is not a way. */
 const char *vkp_fit_name(vkp_fit way);
 
-/* The network's rectangle in pixels for the setting `size` and a picture of w x h: size x size, but for rotate
- * as wide as `size` and 3/4 of it high, rounded to the nearest multiple of 16 (halves up), at least 16; and for
- * aspect `size` along the picture's long side, its short side in proportion, rounded to the nearest multiple of 32, at
- * least 32. Only aspect looks at w and h. */
+/* The network's rectangle in pixels for the setting `size` and a picture of w x h: size x size, but for
+ * rotate as wide as `size` and 3/4 of it high, rounded to the nearest multiple of 16 (halves up), at least
+ * 16; and for aspect `size` along the picture's long side, its short side in proportion, rounded to the
+ * nearest multiple of 32, at least 32. Only aspect looks at w and h. */
 void vkp_fit_output(vkp_fit way, int size, int w, int h, int *out_w, int *out_h);
 
 /* Pixels x0 <= x < x1, y0 <= y < y1. */

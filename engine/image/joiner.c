@@ -15,9 +15,10 @@ struct vkp_joiner {
     vkp_device *device;
     uint32_t tile;
     vkp_buffer pixels, joined, points, tables;
-    uint64_t point_floats;  /* room for them */
+    uint64_t points_room;
     vkp_arena arena;
     vkp_program *program;   /* NULL before the first picture, and when the points became more */
+    bool built;             /* the program is */
 };
 
 static uint32_t table_words(const vkp_joiner *j) { return HEAD + 2 * VKP_TAP_WORDS * j->tile; }
@@ -69,7 +70,8 @@ static vkp_status record(const vkp_joiner *j, vkp_program *p)
                       .flop = 120.0 * j->tile * j->tile};
     vkp_tensor joined, points, tables, pixels;
     VKP_TRY(vkp_words_bind(p, &j->joined, 1, j->tile * j->tile, "coloured tile", &joined));
-    VKP_TRY(vkp_words_bind(p, &j->points, 1, (uint32_t)j->point_floats, "chroma lines", &points));
+    const uint32_t floats = (uint32_t)j->points_room * VKP_LINE_VALUES;
+    VKP_TRY(vkp_words_bind(p, &j->points, 1, floats, "chroma lines", &points));
     VKP_TRY(vkp_words_bind(p, &j->tables, 1, table_words(j), "chroma tables", &tables));
     VKP_TRY(vkp_words_bind(p, &j->pixels, 1, pixels_pitch(j) * pixels_pitch(j), "picture tile", &pixels));
     vkp_bind(j->device, &d, &joined, VKP_WRITE);
@@ -81,27 +83,33 @@ static vkp_status record(const vkp_joiner *j, vkp_program *p)
     return vkp_program_dispatch(p, &d);
 }
 
-/* Makes the program where there is none that has room for these points. */
-static vkp_status prepare(vkp_joiner *j, uint64_t floats)
+/* Writes the program down where there is none that has room for these points. */
+static vkp_status prepare(vkp_joiner *j, uint64_t points)
 {
-    if (j->program && j->point_floats >= floats) return VKP_OK;
+    const uint64_t room = j->device->info.limits.storage_range / sizeof(float) / VKP_LINE_VALUES;
+    if (j->program && j->points_room >= points) return VKP_OK;
     vkp_program_destroy(j->program);
     j->program = NULL;
+    j->built = false;
     vkp_buffer_destroy(j->device, &j->points);
-    const uint64_t room = j->device->info.limits.storage_range / sizeof(float);
-    if (floats > room)
+    if (points > room)
         return vkp_fail(VKP_SHAPE, "chroma of %llu points is too large for the device (its bindings hold "
-                        "%llu; use a smaller --size)", (unsigned long long)floats / VKP_LINE_VALUES,
-                        (unsigned long long)room / VKP_LINE_VALUES);
-    VKP_TRY(vkp_buffer_create(j->device, floats * 4, VKP_MEMORY_HOST, "chroma lines", &j->points));
-    j->point_floats = floats;
+                        "%llu; use a smaller --size)", (unsigned long long)points, (unsigned long long)room);
+    VKP_TRY(vkp_buffer_create(j->device, points * VKP_LINE_VALUES * sizeof(float), VKP_MEMORY_HOST,
+                              "chroma lines", &j->points));
+    j->points_room = points;
     vkp_program *p;
     VKP_TRY(vkp_program_create(j->device, &p));
-    vkp_status status = record(j, p);
-    if (status == VKP_OK) status = vkp_program_build(p, &j->arena);
+    const vkp_status status = record(j, p);
     if (status == VKP_OK) j->program = p;
     else vkp_program_destroy(p);
     return status;
+}
+
+vkp_status vkp_joiner_expect(vkp_joiner *j, uint32_t w, uint32_t h)
+{
+    VKP_TRY(prepare(j, (uint64_t)w * h));
+    return j->built ? VKP_OK : vkp_program_want(j->program);
 }
 
 /* What is done to one picture. */
@@ -179,11 +187,13 @@ static bool all_finite(const float *values, uint64_t count)
 /* The chroma lines to the device, and the head of the tables. */
 static vkp_status load_lines(vkp_joiner *j, const joining *all, const float *crcb, float saturation)
 {
-    const uint64_t floats = VKP_LINE_VALUES * (uint64_t)all->plan->src_w * (uint64_t)all->plan->src_h;
-    VKP_TRY(prepare(j, floats));
+    const uint64_t points = (uint64_t)all->plan->src_w * (uint64_t)all->plan->src_h;
+    VKP_TRY(prepare(j, points));
+    if (!j->built) VKP_TRY(vkp_program_build(j->program, &j->arena));
+    j->built = true;
     vkp_chroma_lines lines;
     VKP_TRY(vkp_chroma_lines_make(all->plan, all->original, crcb, &lines));
-    memcpy(j->points.mapped, lines.points, floats * sizeof(float));
+    memcpy(j->points.mapped, lines.points, points * VKP_LINE_VALUES * sizeof(float));
     float head[HEAD - 2] = {saturation / 2};
     vkp_box_weights(lines.wide_x, head + 1);
     vkp_box_weights(lines.wide_y, head + 4);

@@ -17,6 +17,10 @@ typedef struct vkp_joiner vkp_joiner;
 VKP_MUST_USE vkp_status vkp_joiner_create(vkp_device *device, uint32_t tile, vkp_joiner **out);
 void vkp_joiner_destroy(vkp_joiner *joiner);
 
+/* Prepares for chroma of w x h points: what vkp_joiner_run would do first, but for pipelines, which the next
+ * vkp_program_build of any program makes together with its own. Errors as vkp_joiner_run's. */
+VKP_MUST_USE vkp_status vkp_joiner_expect(vkp_joiner *joiner, uint32_t w, uint32_t h);
+
 /* Colours `original`: crcb holds 2 planes (2 x plan->src_h x plan->src_w) of Cr and Cb in -1..1, `plan` is
  * vkp_unfit_make's for the original's size. Each pixel's luma Y is its own. Its chroma is brought to full
  * size along the edges of the luma: image/chroma_lines.h's C0 + C1 * (mean of the luma around it), within low

@@ -1,5 +1,5 @@
-/* Checkpoints: RUN/checkpoints/NAME/{generator,discriminator,optimizer}.safetensors and state.yml (where a run
- * averages its weights, generator is the average, and the weights themselves are in optimizer), and the
+/* Checkpoints: RUN/checkpoints/NAME/{generator,discriminator,optimizer}.safetensors and state.yml (where a
+ * run averages its weights, generator is the average, and the weights themselves are in optimizer), and the
  * links `last` and `best` to the newest and the best. A checkpoint is written beside and renamed: under its
  * name it is whole, and a kill at any moment leaves the one before. */
 #ifndef VKP_NN_CHECKPOINT_H

@@ -32,7 +32,7 @@ struct vkp_colorizer {
     vkp_weights weights;
     vkp_fit fit;
     uint32_t size;  /* the setting */
-    bool adaptive;  /* nobody asked for it: it may be less where the picture or the device's memory is small */
+    bool adaptive;  /* nobody asked for it: less where the picture or the device's memory is small */
     uint32_t used_size; /* of the latest prediction */
     uint32_t batch; /* 2: the second picture is the first one mirrored */
     vkp_params generator;
@@ -45,7 +45,7 @@ struct vkp_colorizer {
 _Static_assert((int)VKP_CONFIG_FIT_WRAP == VKP_FIT_WRAP && (int)VKP_CONFIG_FIT_ROTATE == VKP_FIT_ROTATE,
                "the settings count the ways to fit as image/fit.h does");
 
-/* Photographs are brought near the network's size by means of areas; two taps would read a few of their pixels. */
+/* Photographs are brought near the network's size by means of areas; two taps would miss most pixels. */
 #define REDUCED 1.25
 
 /* Working sizes that adapt are multiples of this, which every generator takes, and not below the least. */
@@ -104,8 +104,10 @@ static vkp_status try_build(vkp_colorizer *c, canvas *v)
     if (!v->chroma) return no_memory();
     VKP_TRY(vkp_picture_stage_create(c->device, c->batch, v->w, v->h, &v->stage));
     VKP_TRY(write_down(c, v));
+    VKP_TRY(vkp_joiner_expect(c->joiner, v->w, v->h));
     VKP_TRY(vkp_program_build(v->program, &v->arena));
-    return vkp_program_run(v->program, SECTION_FOLD, 1);
+    /* Whatever is run next waits for it; until then the picture is made ready. */
+    return vkp_program_submit(v->program, SECTION_FOLD, 1);
 }
 
 static void destroy_canvas(vkp_colorizer *c, canvas *v)
@@ -194,9 +196,9 @@ static vkp_status prepare(vkp_colorizer *c, const vkp_colorizer_options *options
                                   c->weights.configured ? c->weights.config.network : VKP_CONFIG_UNET));
     VKP_TRY(vkp_params_allocate(&c->generator, c->device, false));
     VKP_TRY(vkp_params_load_file(&c->generator, c->weights.file, c->weights.name));
+    VKP_TRY(vkp_joiner_create(c->device, 0, &c->joiner));
     /* Now, where all pictures share it: what cannot work is told before any of them is read. */
-    if (c->fit != VKP_FIT_ASPECT) VKP_TRY(prepare_canvas(c, 1, 1));
-    return vkp_joiner_create(c->device, 0, &c->joiner);
+    return c->fit != VKP_FIT_ASPECT ? prepare_canvas(c, 1, 1) : VKP_OK;
 }
 
 vkp_status vkp_colorizer_create(vkp_device *device, const vkp_colorizer_options *options, vkp_colorizer **out)

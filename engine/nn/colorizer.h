@@ -13,8 +13,8 @@ enum { VKP_COLORIZER_SIZE = 320, VKP_COLORIZER_MAX_SIZE = 4096 };
 
 typedef struct vkp_colorizer_options {
     const char *model;  /* as vkp_weights_find takes it */
-    uint32_t size;      /* setting of the network's rectangle (vkp_fit_output); 0: the run's, else 320, or less
-                           where memory is short or, with aspect, the picture is smaller */
+    uint32_t size;      /* setting of the network's rectangle (vkp_fit_output); 0: the run's, else 320, or
+                           less where memory is short or, with aspect, the picture is smaller */
     const vkp_fit *fit; /* NULL: aspect for natural, else the run's, else wrap */
     bool flip_average;  /* predict for the mirrored picture too, and take the mean */
 } vkp_colorizer_options;
@@ -35,10 +35,10 @@ vkp_fit vkp_colorizer_fit(const vkp_colorizer *colorizer);
 /* The factor that suits the model's colours (its `boost`); 1 where nothing is said. */
 double vkp_colorizer_saturation(const vkp_colorizer *colorizer);
 
-/* Predicts the chroma of a picture, of which only the luma counts, and keeps it until the next prediction. With
- * `aspect`, a picture longer than 1.25 sizes is first brought to that length by means of areas.
- * SHAPE: a side above 2^24 pixels; NOT_FINITE: the prediction has NaN or infinity; INPUT: it is all one strong
- * colour (vkp_chroma_check); MEMORY; errors of the device. */
+/* Predicts the chroma of a picture, of which only the luma counts, and keeps it until the next prediction.
+ * With `aspect`, a picture longer than 1.25 sizes is first brought to that length by means of areas.
+ * SHAPE: a side above 2^24 pixels; NOT_FINITE: the prediction has NaN or infinity; INPUT: it is all one
+ * strong colour (vkp_chroma_check); MEMORY; errors of the device. */
 VKP_MUST_USE vkp_status vkp_colorizer_predict(vkp_colorizer *colorizer, const vkp_picture *picture);
 
 /* Joins the predicted chroma, times `saturation` (1: as predicted, 0: none), with the luma of the picture

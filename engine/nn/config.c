@@ -95,10 +95,11 @@ static const struct {
     {"train04", {COMMON, HINGE, CONSTANT, .size = 352, .d_pools = {4, 2, 2, 2}, .blur = 0.2, .epochs = 97}},
     {"natural",
      {SHARED, .loss = VKP_CONFIG_LOSS_HINGE, .d_norm = VKP_CONFIG_NORM_INSTANCE, .d_every = 1, .batch = 16,
-      .lambda_crcb = 7.5, .lambda_rgb = 2.5, .network = VKP_CONFIG_NATURAL, .size = 128, .work_size = 256, .d_pools = {4, 2, 2, 2}, .epochs = 66,
+      .lambda_crcb = 7.5, .lambda_rgb = 2.5, .network = VKP_CONFIG_NATURAL, .size = 128, .work_size = 256,
+      .d_pools = {4, 2, 2, 2}, .epochs = 66,
       .schedule = VKP_CONFIG_WARMUP_COSINE, .warmup = 150, .lr = 1.2e-3, .beta1 = 0.9, .weight_decay = 0.02,
-      .ema = 0.998, .lambda_class = 1, .boost = 1.25, .dropout = 0.1, .view_min = 150, .view_max = 330, .jitter = 0.5,
-      .degrade = 0.4}},
+      .ema = 0.998, .lambda_class = 1, .boost = 1.25, .dropout = 0.1, .view_min = 150, .view_max = 330,
+      .jitter = 0.5, .degrade = 0.4}},
 };
 
 enum { PRESET_COUNT = sizeof presets / sizeof *presets };
@@ -484,7 +485,8 @@ double vkp_config_lr(const vkp_config *config, uint32_t epoch, uint32_t step, ui
 {
     switch (config->schedule) {
     case VKP_CONFIG_CONSTANT: return config->lr;
-    case VKP_CONFIG_COSINE: return cosine(config, (double)(epoch % config->restart_every) / config->restart_every);
+    case VKP_CONFIG_COSINE:
+        return cosine(config, (double)(epoch % config->restart_every) / config->restart_every);
     case VKP_CONFIG_WARMUP_COSINE: break;
     }
     const double done = (double)epoch * steps + step, all = (double)config->epochs * steps;

@@ -47,7 +47,7 @@ typedef struct vkp_config {
     uint32_t warmup;        /* steps of `warmup_cosine` in which the rate rises from 0 */
     double beta1;           /* Adam's, of both networks */
     double weight_decay;    /* AdamW's, of G; 0: plain Adam */
-    double ema;             /* decay of the moving average of G's weights, which is validated and kept; 0: none */
+    double ema;             /* decay of the average of G's weights, which is validated and kept; 0: none */
     double lambda_crcb;     /* weight of the L1 of Cr and Cb in G's loss */
     double lambda_rgb;      /* weight of the L1 of RGB */
     double lambda_class;    /* weight of the cross-entropy of chroma classes, which `natural` has */
@@ -55,7 +55,7 @@ typedef struct vkp_config {
     uint32_t adv_from;      /* epochs without the adversarial loss, and without D, at the start */
     double rare;            /* how much more a saturated colour weighs in the cross-entropy than gray */
     double saturation;      /* of the chroma that G is to predict */
-    double boost;           /* factor on its colours when pictures are coloured, unless another is asked for */
+    double boost;           /* factor on its colours in coloured pictures, unless another is asked for */
     double dropout;         /* probability in the global path of `natural` */
     double flip;            /* probability of the mirror image, training only */
     double blur;            /* probability of a 3x3 blur, training only */
@@ -81,8 +81,9 @@ VKP_MUST_USE vkp_status vkp_config_load(vkp_config *config, const char *path);
 /* Sets one key from "KEY=VALUE", lists as "d_pools=4,2,2,2". VKP_USAGE as above. */
 VKP_MUST_USE vkp_status vkp_config_set(vkp_config *config, const char *assignment);
 
-/* Whether the values fit together: size a multiple of what the network takes, pools that leave D a patch, normalizations that
- * have more than one element to normalize over, lr_min at most lr. VKP_USAGE names the keys. */
+/* Whether the values fit together: size a multiple of what the network takes, pools that leave D
+ * a patch, normalizations that have more than one element to normalize over, lr_min at most lr. VKP_USAGE
+ * names the keys. */
 VKP_MUST_USE vkp_status vkp_config_check(const vkp_config *config);
 
 /* Writes every key to `path`, atomically; vkp_config_load reads the same values back, bit for bit. Errors as
@@ -100,11 +101,11 @@ uint32_t vkp_config_granularity(const vkp_config *config);
 /* Whether steps of `epoch`, counted from 0, train a discriminator and have its loss. */
 bool vkp_config_adversarial(const vkp_config *config, uint32_t epoch);
 
-/* The learning rate of step `step` of `steps` in `epoch`, both counted from 0. cosine is SGDR (Loshchilov and Hutter, 2017) as PyTorch's
- * CosineAnnealingWarmRestarts(T_0=restart_every, eta_min=lr_min) gives it when stepped once an epoch:
- * lr_min + (lr - lr_min) (1 + cos(pi (epoch mod restart_every) / restart_every)) / 2. warmup_cosine changes
- * with each step: lr (k + 1) / warmup for step k of the run below warmup, then one such cosine from lr to lr_min
- * over the steps that are left of all epochs. */
+/* The learning rate of step `step` of `steps` in `epoch`, both counted from 0. cosine is SGDR (Loshchilov and
+ * Hutter, 2017) as PyTorch's CosineAnnealingWarmRestarts(T_0=restart_every, eta_min=lr_min) gives it when
+ * stepped once an epoch: lr_min + (lr - lr_min) (1 + cos(pi (epoch mod restart_every) / restart_every)) / 2.
+ * warmup_cosine changes with each step: lr (k + 1) / warmup for step k of the run below warmup, then one such
+ * cosine from lr to lr_min over the steps that are left of all epochs. */
 double vkp_config_lr(const vkp_config *config, uint32_t epoch, uint32_t step, uint32_t steps);
 
 /* For help and reports: the keys by index, in the order of config.yml. */

@@ -51,7 +51,8 @@ vkp_status vkp_discriminator_forward(const vkp_bound_params *params, const vkp_c
         const bool last = i == 2;
         y = 0;
         VKP_TRY(vkp_add_block(&b, blocks[i], 1, 1, VKP_LEAKY_RELU, x, NULL, &y));
-        if (!last) next = (vkp_pooling){.block = blocks[i + 1], .factor = config->d_pools[i + 2], .only = true};
+        if (!last)
+            next = (vkp_pooling){.block = blocks[i + 1], .factor = config->d_pools[i + 2], .only = true};
         x = 0;
         VKP_TRY(vkp_add_block(&b, blocks[i], 4, 1, VKP_LEAKY_RELU, y, last ? NULL : &next, &x));
         if (!last) x = next.out;

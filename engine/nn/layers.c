@@ -39,8 +39,9 @@ vkp_status vkp_declare_norm(vkp_params *p, const char *layer, uint32_t channels)
 
 /* Convolution "BLOCK.INDEX" with the activation that follows it, whose layer `result` names the output;
  * upsample 1 for none. out[0] given: written into; `statistics`: out[1] becomes those of out[0]. */
-static vkp_status conv_into(const vkp_builder *b, const char *layer, uint32_t upsample, vkp_activation activation,
-                            const char *result, bool statistics, vkp_value x, vkp_value out[VKP_MAX_OUT])
+static vkp_status conv_into(const vkp_builder *b, const char *layer, uint32_t upsample,
+                            vkp_activation activation, const char *result, bool statistics, vkp_value x,
+                            vkp_value out[VKP_MAX_OUT])
 {
     char name[48];
     const vkp_value weight = vkp_bound_find(b->params, "%s.weight", layer);

@@ -6,7 +6,7 @@
  *         -> up 12 | stem (1/2) -> fine 12 -> chroma again, their sum through tanh, bilinear to full size
  *
  * Convolutions are 3x3 with BatchNorm and ReLU; pooling is average pooling. FiLM: Perez et al., 2018. The
- * classes only teach (Zhang et al., Colorful Image Colorization, 2016): they are not computed in evaluation. */
+ * classes only teach (Zhang et al., Colorful Image Colorization, 2016): evaluation does without them. */
 #include "nn/generators.h"
 
 #include <stdio.h>
@@ -90,9 +90,8 @@ static vkp_status make_skip(const vkp_builder *b, vkp_shape gray, uint32_t fract
     char name[48];
     const uint32_t left = blocks[decoder].out, right = blocks[encoder].out;
     snprintf(name, sizeof name, "%s.%s|%s", b->prefix, blocks[decoder].name, blocks[encoder].name);
-    VKP_TRY(vkp_graph_activation(b->graph,
-                                 (vkp_shape){gray.n, left + right, gray.h / fraction, gray.w / fraction}, name,
-                                 whole));
+    const vkp_shape shape = {gray.n, left + right, gray.h / fraction, gray.w / fraction};
+    VKP_TRY(vkp_graph_activation(b->graph, shape, name, whole));
     VKP_TRY(vkp_graph_slice(b->graph, *whole, 0, left, name, dec));
     return vkp_graph_slice(b->graph, *whole, left, right, name, enc);
 }

@@ -58,8 +58,8 @@ VKP_MUST_USE vkp_status vkp_params_save(const vkp_params *params, const char *pa
 
 /* The optimizer's state, and the gradients that wait for its next step, of several networks in one file:
  * PREFIX.NAME.exp_avg, PREFIX.NAME.exp_avg_sq, PREFIX.NAME.grad; for the first `with_values` of them also
- * PREFIX.NAME.value, where the network's own file holds an average of them. A gradient that is zero by algebra is
- * zero after loading whatever the file says. */
+ * PREFIX.NAME.value, where the network's own file holds an average of them. A gradient that is zero by
+ * algebra is zero after loading whatever the file says. */
 VKP_MUST_USE vkp_status vkp_optimizer_save(const char *path, vkp_params *const *params,
                                            const char *const *prefixes, uint32_t count, uint32_t with_values);
 VKP_MUST_USE vkp_status vkp_optimizer_load(const char *path, vkp_params *const *params,

@@ -134,7 +134,8 @@ static vkp_status write_generator_losses(writing *w)
     VKP_TRY(vkp_add_l1(&s->exchange, s->config, w->fake, w->crcb, w->fake_rgb, w->rgb, &l1));
     VKP_TRY(write_class_loss(w, &classes));
     const float adv_weight = (float)s->config->lambda_adv, class_weight = (float)s->config->lambda_class;
-    const vkp_attr with_d = {.weight = {adv_weight, 1, class_weight}}, without = {.weight = {1, class_weight}};
+    const vkp_attr with_d = {.weight = {adv_weight, 1, class_weight}};
+    const vkp_attr without = {.weight = {1, class_weight}};
     VKP_TRY(vkp_add_node(g, &vkp_op_weighted_sum, adv ? &with_d : &without, "g_loss", adv ? adv : l1,
                          adv ? l1 : classes, adv ? classes : 0, &total));
     VKP_TRY(vkp_add_squared_error(&s->exchange, w->fake_rgb, w->source));

@@ -7,8 +7,8 @@
  * between them), counted twice in D's running statistics, as the published order demands: fake, real,
  * fake.
  *
- * Where the settings have no adversarial loss, or not yet, there is no D in the step. The moving average of G's
- * weights follows Adam. */
+ * Where the settings have no adversarial loss, or not yet, there is no D in the step. The moving average of
+ * G's weights follows Adam. */
 #ifndef VKP_NN_STEP_H
 #define VKP_NN_STEP_H
 

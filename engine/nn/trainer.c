@@ -256,9 +256,9 @@ static vkp_status open_feeds(trainer *t)
         return vkp_fail(VKP_MEMORY, "no memory for a run (host memory ran out; close programs)");
     message(t, "%zu pictures to train on, %zu to validate on", t->set.train_count, t->set.val_count);
     if (!t->set.val_count) return VKP_OK;
-    return vkp_validation_create(t->device, &t->config, vkp_model_result(&t->model), t->set.val_folder, t->set.val,
-                                 t->set.val_count, decoder_threads(o), &t->arena, warn, (void *)o,
-                                 &t->validation);
+    return vkp_validation_create(t->device, &t->config, vkp_model_result(&t->model), t->set.val_folder,
+                                 t->set.val, t->set.val_count, decoder_threads(o), &t->arena, warn,
+                                 (void *)o, &t->validation);
 }
 
 static vkp_status queue_epoch(trainer *t, uint32_t epoch)

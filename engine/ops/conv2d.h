@@ -52,10 +52,10 @@ VKP_CONV_FORMS(few_forward)
 VKP_CONV_FORMS(few_input_grad)
 
 /* Weight gradients: partial results by subgroups whose lanes hold channels of one operand, then their sum.
- * lanes for stride 1 and half an odd kernel up to 5 as padding; planes for the same on rows of up to 32 pixels
- * (kernel 1: 4), by tiles of whole rows that make no products beyond the edges; phases for kernel 3 after
- * nearest upsampling by 2 to 4, at the low resolution, with nine products for a pixel of the input and a pair
- * of channels. */
+ * lanes for stride 1 and half an odd kernel up to 5 as padding; planes for the same on rows of up to 32
+ * pixels (kernel 1: 4), by tiles of whole rows that make no products beyond the edges; phases for kernel 3
+ * after nearest upsampling by 2 to 4, at the low resolution, with nine products for a pixel of the input and
+ * a pair of channels. */
 VKP_CONV_FORMS(lanes_weight_grad)
 VKP_CONV_FORMS(planes_weight_grad)
 VKP_CONV_FORMS(phases_weight_grad)

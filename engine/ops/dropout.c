@@ -3,8 +3,8 @@
  *
  * The input `state` (1,1,1,4) is four 32-bit words, whatever floats their bits are: word 0 the run's seed,
  * word 1 the step's number, word 2 the operation's place in the network, word 3 zero or a further number. To
- * change one is to change the whole mask. The backward pass makes the same mask from the same words: they stay
- * until it has run. Element i of x, counted densely in the order n, c, h, w, is kept when
+ * change one is to change the whole mask. The backward pass makes the same mask from the same words: they
+ * stay until it has run. Element i of x, counted densely in the order n, c, h, w, is kept when
  * vkp_random_float(seed, stream, i) >= p (base/random.h), with seed = word 0 | word 1 << 32 and
  * stream = word 2 | word 3 << 32. It does not depend on memory layout, device, or cuts into dispatches. */
 #include <string.h>

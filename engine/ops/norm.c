@@ -227,8 +227,8 @@ vkp_status vkp_norm_statistics(vkp_program *p, const vkp_tensor *x, uint32_t pic
     const vkp_node node = {.op = &vkp_op_norm, .attr = {.pictures = pictures_of_one}, .in = {[X] = *x}};
     vkp_tensor parts;
     VKP_TRY(new_parts(p, x, &parts));
-    VKP_TRY(record(p, &node, &(pass){.shader = VKP_SHADER_norm_moments, .texel_shader = VKP_SHADER_norm_moments_texel,
-                                     .result = &parts}));
+    VKP_TRY(record(p, &node, &(pass){.shader = VKP_SHADER_norm_moments,
+                                     .texel_shader = VKP_SHADER_norm_moments_texel, .result = &parts}));
     return vkp_norm_merge(p, &parts, pictures_of_one, stats);
 }
 
@@ -286,9 +286,9 @@ static vkp_status forward(vkp_program *p, const vkp_node *node)
     else if (!node->in[GIVEN].buffer)
         VKP_TRY(vkp_norm_statistics(p, &node->in[X], pictures(node), &node->out[STATS]));
     VKP_TRY(affine_table(p, node, &table));
-    return record(p, node, &(pass){.shader = VKP_SHADER_norm_forward, .texel_shader = VKP_SHADER_norm_forward_texel,
-                                   .result = &node->out[Y], .pooled = &node->out[POOLED],
-                                   .table = &table});
+    return record(p, node, &(pass){.shader = VKP_SHADER_norm_forward,
+                                   .texel_shader = VKP_SHADER_norm_forward_texel, .result = &node->out[Y],
+                                   .pooled = &node->out[POOLED], .table = &table});
 }
 
 /* The gradients of gamma and beta, and into the table the means that the gradient of x needs. */

@@ -90,7 +90,7 @@ vkp_status vkp_program_section(vkp_program *p, uint32_t *section)
 {
     /* A section nobody wrote into yet is the new one: the first section begins by itself. */
     if (p->section_start[p->section_count - 1] != p->dispatch_count) {
-        if (p->section_count == sizeof p->section_start / sizeof *p->section_start)
+        if (p->section_count == VKP_MAX_SECTIONS)
             return vkp_fail(VKP_INTERNAL, "too many sections (a mistake in vkpix; report it)");
         p->section_start[p->section_count++] = (uint32_t)p->dispatch_count;
     }
@@ -334,12 +334,16 @@ static vkp_status want_pipeline(vkp_program *p, vkp_program_dispatch_entry *e)
     return vkp_pipeline_want(p->device, &key, &e->pipeline);
 }
 
+vkp_status vkp_program_want(vkp_program *p)
+{
+    for (size_t i = 0; i < p->dispatch_count; i++) VKP_TRY(want_pipeline(p, &p->dispatches[i]));
+    return VKP_OK;
+}
+
 static vkp_status make_pipelines(vkp_program *p)
 {
     const vkp_pipeline *failed = NULL;
-    vkp_status status = VKP_OK;
-    for (size_t i = 0; i < p->dispatch_count && status == VKP_OK; i++)
-        status = want_pipeline(p, &p->dispatches[i]);
+    vkp_status status = vkp_program_want(p);
     if (status == VKP_OK) status = vkp_pipelines_make(p->device, &failed);
     if (status == VKP_OK) return VKP_OK;
     const char *label = "";

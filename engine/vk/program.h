@@ -83,6 +83,10 @@ size_t vkp_program_dispatch_count(const vkp_program *program);
  * allocated. No dispatch can be added afterwards. */
 VKP_MUST_USE vkp_status vkp_program_plan(vkp_program *program, uint64_t *bytes);
 
+/* Notes the pipelines that the program will need: the next vkp_program_build, of any program, makes them
+ * with its own, by several threads. MEMORY. */
+VKP_MUST_USE vkp_status vkp_program_want(vkp_program *program);
+
 /* Plans where that was not done, makes the arena large enough, and makes pipelines and descriptors.
  * DEVICE_MEMORY when the plan does not fit the device ("needs X, has Y"). */
 VKP_MUST_USE vkp_status vkp_program_build(vkp_program *program, vkp_arena *arena);

@@ -7,6 +7,7 @@
 #include "vk/program.h"
 
 #define VKP_LABEL_BYTES 64
+#define VKP_MAX_SECTIONS 64
 
 typedef struct vkp_program_buffer_entry {
     const vkp_buffer *external; /* NULL: planned */
@@ -35,13 +36,17 @@ typedef struct vkp_program_segment {
     uint32_t section, first, count;
 } vkp_program_segment;
 
+/* The first run of a section makes the driver compile; the second is measured, and the third is cut by that. */
+typedef enum vkp_section_state { VKP_SECTION_NEW, VKP_SECTION_RAN, VKP_SECTION_MEASURED } vkp_section_state;
+
 struct vkp_program {
     vkp_device *device;
     vkp_program_buffer_entry *buffers; /* [0] is unused: ids start at 1 */
     size_t buffer_count, buffer_capacity;
     vkp_program_dispatch_entry *dispatches;
     size_t dispatch_count, dispatch_capacity;
-    uint32_t section_start[64], section_count;
+    uint32_t section_start[VKP_MAX_SECTIONS], section_count;
+    vkp_section_state section_state[VKP_MAX_SECTIONS];
     uint32_t preparation; /* a section's number, counted from 1; 0: there is none */
     char label[VKP_LABEL_BYTES];
 
@@ -60,7 +65,6 @@ struct vkp_program {
     size_t segment_count, segment_capacity;
     VkFence fence;
     bool in_flight, recorded;
-    unsigned runs;
     double budget;
     uint32_t flight_first, flight_count; /* sections in flight, for the error of a lost device */
 };

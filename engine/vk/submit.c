@@ -283,16 +283,26 @@ static vkp_status measured_run(vkp_program *p, uint32_t first, uint32_t count)
     return status;
 }
 
+/* Whether sections that are about to run are to be measured; notes the run. */
+static bool measure_now(vkp_program *p, uint32_t first, uint32_t count)
+{
+    const uint32_t end = first + count < p->section_count ? first + count : p->section_count;
+    bool ran = true, measured = true;
+    for (uint32_t s = first; s < end; s++) {
+        ran &= p->section_state[s] != VKP_SECTION_NEW;
+        measured &= p->section_state[s] == VKP_SECTION_MEASURED;
+    }
+    for (uint32_t s = first; s < end; s++)
+        if (ran) p->section_state[s] = VKP_SECTION_MEASURED;
+        else if (p->section_state[s] == VKP_SECTION_NEW) p->section_state[s] = VKP_SECTION_RAN;
+    return ran && !measured;
+}
+
 vkp_status vkp_program_submit(vkp_program *p, uint32_t first, uint32_t count)
 {
     VKP_TRY(vkp_program_wait(p));
     if (p->generation != p->arena->generation) VKP_TRY(vkp_program_build(p, p->arena));
-    /* The first run makes the driver compile; the second is measured, and the third is cut by that. */
-    if (p->runs == 1) {
-        VKP_TRY(measured_run(p, first, count));
-        p->runs++;
-        return VKP_OK;
-    }
+    if (measure_now(p, first, count)) return measured_run(p, first, count);
     if (!p->recorded) VKP_TRY(record(p, false, VK_NULL_HANDLE));
     VKP_TRY(make_fence(p));
     size_t last = SIZE_MAX;
@@ -305,7 +315,6 @@ vkp_status vkp_program_submit(vkp_program *p, uint32_t first, uint32_t count)
         VKP_TRY(submit_segment(p, &p->segments[i], i == last));
         p->in_flight = i == last;
     }
-    p->runs++;
     return VKP_OK;
 }
 
