@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/file.h"
@@ -53,7 +54,7 @@ static void drop_content(vkp_loader_item *item)
     item->values = NULL;
 }
 
-/* Waits until the decoded picture may take its place; false: the loader stops. Called without the lock. */
+/* Waits until `bytes` more may be held for this position; false: the loader stops. Called without the lock. */
 static bool reserve(vkp_loader *l, size_t position, slot *s, size_t bytes)
 {
     pthread_mutex_lock(&l->lock);
@@ -62,15 +63,13 @@ static bool reserve(vkp_loader *l, size_t position, slot *s, size_t bytes)
         pthread_cond_wait(&l->work, &l->lock);
     bool go = !l->stop;
     if (go) {
-        s->bytes = bytes;
+        s->bytes += bytes;
         l->bytes += bytes;
         if (l->bytes > l->totals.peak_bytes) l->totals.peak_bytes = l->bytes;
     }
     pthread_mutex_unlock(&l->lock);
     return go;
 }
-
-static size_t picture_bytes(const vkp_picture *p) { return (size_t)p->width * (size_t)p->height * 4; }
 
 /* Takes the item's picture from the cache; false where it is not there. Pictures in it never change. */
 static bool find_kept(vkp_loader *l, slot *s)
@@ -90,7 +89,7 @@ static void keep(vkp_loader *l, slot *s)
     vkp_picture drop = {.rgba = NULL};
     pthread_mutex_lock(&l->lock);
     vkp_picture *kept = &l->kept[s->item.index];
-    const size_t bytes = picture_bytes(&s->item.picture);
+    const size_t bytes = vkp_picture_bytes(&s->item.picture);
     if (kept->rgba) {
         drop = s->item.picture;
         s->item.picture = *kept;
@@ -107,7 +106,7 @@ static void keep(vkp_loader *l, slot *s)
 /* Counts what the item really holds in place of what was reserved for it. */
 static void settle(vkp_loader *l, slot *s)
 {
-    const size_t bytes = s->item.kept ? 0 : picture_bytes(&s->item.picture);
+    const size_t bytes = s->item.kept ? 0 : vkp_picture_bytes(&s->item.picture);
     pthread_mutex_lock(&l->lock);
     l->bytes = l->bytes - s->bytes + bytes;
     s->bytes = bytes;
@@ -115,20 +114,23 @@ static void settle(vkp_loader *l, slot *s)
     pthread_mutex_unlock(&l->lock);
 }
 
+/* The size of the file as it is now, 0 for what is no file: reading that fails with the reason. */
+static size_t file_size(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= INT_MAX ? (size_t)info.st_size : 0;
+}
+
 /* Decodes the item's picture, unless the loader stops: then there is none. */
 static vkp_status decode(vkp_loader *l, size_t position, slot *s)
 {
     const char *path = l->paths[s->item.index];
     void *file;
-    size_t size;
+    size_t size, peak;
+    if (!reserve(l, position, s, file_size(path))) return VKP_OK;
     VKP_TRY(vkp_file_read(path, INT_MAX, &file, &size));
-    int width, height;
-    vkp_status status = vkp_picture_info_decode(file, size, path, &width, &height);
-    /* A picture above the limit of pixels is refused at once, and reserves nothing. */
-    uint64_t pixels = status == VKP_OK ? (uint64_t)width * (uint64_t)height : 0;
-    uint64_t limit = l->options.max_pixels ? l->options.max_pixels : VKP_PICTURE_MAX_PIXELS;
-    size_t bytes = pixels <= limit ? (size_t)pixels * 4 : 0;
-    if (status == VKP_OK && reserve(l, position, s, bytes))
+    vkp_status status = vkp_picture_peak(file, size, path, l->options.max_pixels, &peak);
+    if (status == VKP_OK && reserve(l, position, s, peak))
         status = vkp_picture_decode(file, size, path, l->options.max_pixels, &s->item.picture);
     free(file);
     if (status != VKP_OK || !s->item.picture.rgba) return status;

@@ -1,8 +1,8 @@
 /* Loader: pictures decoded by threads ahead of whoever uses them, and kept for later where there is room.
  * The caller queues indices into a list of paths and takes pictures in exactly that order, whatever the
- * number of threads. Threads run ahead of the caller as far as two bounds allow: pictures, and bytes of
- * decoded pixels waiting to be taken. A third, cache_bytes, bounds the pixels of decoded pictures that stay
- * until the loader's end: the first ones that fit, none ever in place of another. Which ones those are may
+ * number of threads. Threads run ahead of the caller as far as two bounds allow: pictures, and bytes held for
+ * pictures not yet taken, whether they are being decoded or wait. A third, cache_bytes, bounds the decoded
+ * pictures that stay until the loader's end: the first ones that fit, none ever in place of another. Which ones those are may
  * depend on the threads; what is handed out does not. */
 #ifndef VKP_DATA_LOADER_H
 #define VKP_DATA_LOADER_H
@@ -29,9 +29,10 @@ typedef struct vkp_loader_hooks {
 typedef struct vkp_loader_options {
     int threads;         /* 1..256 */
     size_t ahead;        /* pictures begun and not yet taken, at least 1 */
-    size_t cache_bytes;  /* of RGBA kept for when the index comes again; 0: nothing is kept */
+    size_t cache_bytes;  /* kept for when the index comes again; 0: nothing is kept */
     vkp_loader_hooks hooks;
-    size_t max_bytes; /* of decoded RGBA not yet taken; the next picture is loaded in any case. 0: no bound */
+    size_t max_bytes; /* held for pictures not yet taken: files, what decoding takes, pixels, Exif, profiles;
+                         the next picture is loaded in any case. 0: no bound */
     uint64_t max_pixels; /* of one picture, as vkp_picture_read */
 } vkp_loader_options;
 
@@ -48,8 +49,8 @@ typedef struct vkp_loader_item {
 typedef struct vkp_loader_totals {
     size_t loaded;       /* pictures handed out */
     size_t bad;          /* different pictures that could not be read */
-    size_t peak_bytes;   /* most decoded RGBA ever waiting to be taken */
-    size_t kept_bytes;   /* of RGBA in the cache */
+    size_t peak_bytes;   /* most that max_bytes bounds ever held at a time */
+    size_t kept_bytes;   /* in the cache, as vkp_picture_bytes counts */
     size_t decoded;      /* pictures that were decoded, not taken from the cache */
     double wait_seconds; /* what the caller spent waiting in vkp_loader_next */
 } vkp_loader_totals;

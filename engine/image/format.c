@@ -34,6 +34,44 @@ vkp_picture_format vkp_format_of(const uint8_t *b, size_t size)
     return is_tga(b, size) ? VKP_PICTURE_TGA : VKP_PICTURE_NONE;
 }
 
+const char *vkp_format_foreign(const uint8_t *b, size_t size)
+{
+    static const struct {
+        size_t at, length;
+        const char *magic, *words;
+    } known[] = {{0, 4, "GIF8", " but a GIF"},
+                 {8, 4, "WEBP", " but a WebP picture"},
+                 {0, 4, "II*\0", " but a TIFF or a camera's raw file"},
+                 {0, 4, "MM\0*", " but a TIFF or a camera's raw file"},
+                 {4, 8, "ftypavif", " but an AVIF picture"},
+                 {4, 5, "ftyph", " but a HEIF picture"},
+                 {4, 6, "ftypmi", " but a HEIF picture"},
+                 {4, 4, "jP  ", " but a JPEG 2000 picture"},
+                 {4, 4, "JXL ", " but a JPEG XL picture"},
+                 {0, 2, "\xff\x0a", " but a JPEG XL picture"},
+                 {0, 4, "8BPS", " but a Photoshop file"},
+                 {0, 4, "%PDF", " but a PDF"}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (size >= known[i].at + known[i].length && !memcmp(b + known[i].at, known[i].magic, known[i].length))
+            return known[i].words;
+    return "";
+}
+
+/* stb_image knows neither these two bits nor colour maps that begin with another colour than the first. */
+static const char *tga_unsupported(const uint8_t *b)
+{
+    enum { FROM_RIGHT = 0x10, INTERLEAVED = 0xc0 };
+    if (b[17] & FROM_RIGHT) return "it is a TGA with rows from right to left";
+    if (b[17] & INTERLEAVED) return "it is a TGA with interleaved rows";
+    return b[1] && le16(b + 3) ? "it is a TGA with a part of a colour map" : NULL;
+}
+
+const char *vkp_format_unsupported(vkp_picture_format format, const uint8_t *bytes, size_t size)
+{
+    if (format == VKP_PICTURE_JPEG) return vkp_jpeg_unsupported(bytes, size);
+    return format == VKP_PICTURE_TGA ? tga_unsupported(bytes) : NULL;
+}
+
 void vkp_format_png_size(const uint8_t *b, size_t size, int *width, int *height)
 {
     *width = *height = 0;
@@ -67,12 +105,37 @@ const uint8_t *vkp_format_png_chunk(const uint8_t *b, size_t size, const char *t
     return chunk + 8;
 }
 
-static const char *png_missing(const uint8_t *b, size_t size)
-{
-    return find_chunk(b, size, "IEND") ? NULL : "it is truncated: its IEND chunk is missing";
-}
+bool vkp_format_is_animated(const uint8_t *b, size_t size) { return find_chunk(b, size, "acTL"); }
+
+bool vkp_format_png_is_deep(const uint8_t *b, size_t size) { return size > 24 && b[24] == 16; }
 
 static const char pixels_missing[] = "it is truncated: pixel data is missing";
+
+/* Bits of a pixel by IHDR. */
+static uint64_t png_pixel_bits(const uint8_t *b)
+{
+    const uint8_t channels[] = {1, 1, 3, 1, 2, 1, 4};
+    return (uint64_t)b[24] * (b[25] < sizeof channels ? channels[b[25]] : 1);
+}
+
+/* Deflate makes at most 1032 bytes of one: a header that claims more is found out before there is room for it. */
+static const char *png_missing(const uint8_t *b, size_t size)
+{
+    int width, height;
+    uint64_t packed = 0;
+    vkp_format_png_size(b, size, &width, &height);
+    for (size_t at = 8; size - at >= 12;) {
+        const uint8_t *chunk = b + at, *type = chunk + 4;
+        const size_t length = be32(chunk);
+        if (length > size - at - 12) break;
+        at += length + 12;
+        if (!memcmp(type, "IDAT", 4)) packed += length;
+        if (memcmp(type, "IEND", 4) != 0) continue;
+        const uint64_t pixels = (uint64_t)width * (uint64_t)height;
+        return pixels && pixels * png_pixel_bits(b) / 8 > packed * 1032 ? pixels_missing : NULL;
+    }
+    return "it is truncated: its IEND chunk is missing";
+}
 
 static const char *bmp_missing(const uint8_t *b, size_t size)
 {

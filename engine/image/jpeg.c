@@ -8,13 +8,19 @@ enum {
     SOF1 = 0xc1, /* extended */
     SOF2 = 0xc2, /* progressive */
     DHT = 0xc4,
+    JPG = 0xc8,  /* an extension */
+    SOF9 = 0xc9, /* the first of the arithmetic ones */
+    DAC = 0xcc,
+    SOF15 = 0xcf,
     RST0 = 0xd0,
     SOI = 0xd8,
     EOI = 0xd9,
     SOS = 0xda,
     DQT = 0xdb,
     APP1 = 0xe1,
-    APP2 = 0xe2
+    APP2 = 0xe2,
+    APP14 = 0xee,
+    MOST_SCANS = 500 /* each one costs a walk over all blocks */
 };
 
 typedef struct segment {
@@ -56,18 +62,6 @@ static bool next_segment(const uint8_t *b, size_t size, size_t *at, segment *s)
     return true;
 }
 
-const char *vkp_jpeg_missing(const uint8_t *b, size_t size)
-{
-    size_t at = 2;
-    bool scanned = false;
-    segment s;
-    while (next_segment(b, size, &at, &s)) {
-        if (s.marker == SOS) scanned = true;
-        if (s.marker == EOI) return scanned ? NULL : "it holds no picture data";
-    }
-    return "it is truncated: its end-of-image marker is missing";
-}
-
 const uint8_t *vkp_jpeg_exif(const uint8_t *b, size_t size, size_t *length)
 {
     size_t at = 2;
@@ -105,8 +99,9 @@ typedef struct tables {
     bool huffman[2][4]; /* DC, AC */
     bool quantization[4];
     bool frame, progressive;
-    int components;
+    int components, scans;
     uint8_t id[4], wanted[4]; /* a component's name and quantization table */
+    bool scanned[4];          /* its picture data has begun */
 } tables;
 
 static bool read_huffman(const segment *s, tables *t)
@@ -157,8 +152,9 @@ static bool read_frame(const segment *s, tables *t)
     return true;
 }
 
-static bool check_scan(const segment *s, const tables *t)
+static bool check_scan(const segment *s, tables *t)
 {
+    t->scans++;
     if (!t->frame) return true; /* of a kind that stb_image refuses by itself */
     size_t count = s->length ? s->data[0] : 0;
     if (s->length != 4 + 2 * count) return false;
@@ -169,24 +165,99 @@ static bool check_scan(const segment *s, const tables *t)
     for (size_t i = 0; i < count; i++) {
         uint8_t used = s->data[2 + 2 * i];
         if (used >> 4 > 3 || (used & 15) > 3) return false;
-        for (int k = 0; k < t->components; k++)
-            if (t->id[k] == s->data[1 + 2 * i] && !t->quantization[t->wanted[k]]) return false;
+        for (int k = 0; k < t->components; k++) {
+            if (t->id[k] != s->data[1 + 2 * i]) continue;
+            if (!t->quantization[t->wanted[k]]) return false;
+            t->scanned[k] |= dc;
+        }
         if ((dc && !t->huffman[0][used >> 4]) || (ac && !t->huffman[1][used & 15])) return false;
     }
     return true;
 }
 
-bool vkp_jpeg_is_consistent(const uint8_t *b, size_t size)
+const char *vkp_jpeg_problem(const uint8_t *b, size_t size)
 {
+    static const char damaged[] = "its tables are damaged";
     tables t = {.frame = false};
     size_t at = 2;
     segment s;
-    bool good = true;
-    while (good && next_segment(b, size, &at, &s) && s.marker != EOI) {
+    while (next_segment(b, size, &at, &s) && s.marker != EOI) {
+        bool good = true;
         if (s.marker == DHT) good = read_huffman(&s, &t);
         if (s.marker == DQT) good = read_quantization(&s, &t);
         if (s.marker == SOF0 || s.marker == SOF1 || s.marker == SOF2) good = read_frame(&s, &t);
         if (s.marker == SOS) good = check_scan(&s, &t);
+        if (!good) return damaged;
+        if (t.scans > MOST_SCANS) return "it has more than 500 scans";
     }
-    return good && s.marker != DHT; /* one that is cut off would still be read */
+    if (s.marker == DHT) return damaged; /* one that is cut off would still be read */
+    for (int i = 0; s.marker == EOI && t.scans && i < t.components; i++)
+        if (!t.scanned[i]) return "one of its colour components has no data";
+    return NULL;
+}
+
+static bool is_frame(const segment *s)
+{
+    return s->marker >= SOF0 && s->marker <= SOF15 && s->marker != DHT && s->marker != JPG && s->marker != DAC;
+}
+
+bool vkp_jpeg_is_progressive(const uint8_t *b, size_t size)
+{
+    size_t at = 2;
+    segment s;
+    while (next_segment(b, size, &at, &s) && s.marker != SOS && s.marker != EOI)
+        if (is_frame(&s)) return s.marker == SOF2;
+    return false;
+}
+
+/* Every block takes a bit at least, and the component with the most blocks has a quarter of the largest possible
+ * number: a header that claims more is found out before there is room for it. */
+static size_t least_size(const segment *frame)
+{
+    const uint8_t *d = frame->data;
+    if (frame->length < 5) return 0;
+    return ((size_t)d[1] << 8 | d[2]) * ((size_t)d[3] << 8 | d[4]) / (8 * 8 * 8 * 4);
+}
+
+const char *vkp_jpeg_missing(const uint8_t *b, size_t size)
+{
+    size_t at = 2;
+    bool scanned = false;
+    segment s;
+    while (next_segment(b, size, &at, &s)) {
+        if (is_frame(&s) && size < least_size(&s)) return "it is truncated: pixel data is missing";
+        if (s.marker == SOS) scanned = true;
+        if (s.marker == EOI) return scanned ? NULL : "it holds no picture data";
+    }
+    return "it is truncated: its end-of-image marker is missing";
+}
+
+/* By the frame's header: T.81, B.2.2. */
+static const char *unsupported_frame(const segment *s)
+{
+    if (s->marker > SOF2 && s->marker % 4 == 3) return "it is a lossless JPEG";
+    if (s->marker >= SOF9) return "it is a JPEG with arithmetic coding";
+    if (s->marker > SOF2) return "it is a hierarchical JPEG";
+    if (s->length >= 1 && s->data[0] != 8) return "it is a JPEG with other than 8 bits a sample";
+    if (s->length >= 3 && !s->data[1] && !s->data[2]) return "it is a JPEG whose height is not in its header";
+    return s->length >= 6 && s->data[5] == 2 ? "it is a JPEG with two colour components" : NULL;
+}
+
+const char *vkp_jpeg_unsupported(const uint8_t *b, size_t size)
+{
+    enum { CMYK = 0, YCCK = 2, UNKNOWN = -1 };
+    size_t at = 2;
+    segment s;
+    int transform = UNKNOWN;
+    bool four = false;
+    while (next_segment(b, size, &at, &s) && s.marker != EOI) {
+        if (s.marker == APP14 && s.length >= 12 && !memcmp(s.data, "Adobe", 6)) transform = s.data[11];
+        if (!is_frame(&s)) continue;
+        const char *reason = unsupported_frame(&s);
+        if (reason) return reason;
+        four |= s.length >= 6 && s.data[5] == 4;
+    }
+    /* Without Adobe's word nobody knows whether the inks are stored inverted. */
+    return four && transform != CMYK && transform != YCCK ? "it is a JPEG with four colour components of an unknown kind"
+                                                          : NULL;
 }

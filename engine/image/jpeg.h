@@ -8,11 +8,19 @@
 
 /* All take bytes that begin with a start-of-image marker. */
 
-/* Whether a decoder may trust the tables: Huffman tables are well formed and defined before a scan uses them,
- * so are quantization tables, and sampling factors divide the largest. Holds for every valid JPEG. stb_image
- * 2.27 checks none of these and reads or writes outside its tables, even when it only looks for width and
- * height. */
-bool vkp_jpeg_is_consistent(const uint8_t *bytes, size_t size);
+/* Why a decoder must not be given the file, as words for an error message, or NULL: Huffman tables that are not
+ * well formed or not defined before a scan uses them, likewise quantization tables, sampling factors that do
+ * not divide the largest, a component without picture data, more than 500 scans. NULL for every valid JPEG that
+ * was not made to take long. stb_image 2.27 checks none of these and reads or writes outside its tables, even
+ * when it only looks for width and height. */
+const char *vkp_jpeg_problem(const uint8_t *bytes, size_t size);
+
+/* What there is in the file that is valid and that stb_image cannot decode, or would decode to wrong colours,
+ * as words for an error message, or NULL. */
+const char *vkp_jpeg_unsupported(const uint8_t *bytes, size_t size);
+
+/* Whether the coefficients of the whole picture have to be held while it is decoded. */
+bool vkp_jpeg_is_progressive(const uint8_t *bytes, size_t size);
 
 /* What is missing up to the end-of-image marker, as words for an error message, or NULL. */
 const char *vkp_jpeg_missing(const uint8_t *bytes, size_t size);

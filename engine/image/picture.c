@@ -1,4 +1,4 @@
-/* Reading: header, limits and completeness first, then the decoder, then the orientation. */
+/* Reading: header, kind, limits and completeness first, then the decoder, then the orientation. */
 #include "image/picture.h"
 
 #include <errno.h>
@@ -11,9 +11,9 @@
 #include <stb_image.h>
 
 #include "base/file.h"
-#include "image/deep.h"
 #include "image/format.h"
 #include "image/jpeg.h"
+#include "image/picture_png.h"
 #include "image/pnm.h"
 
 typedef struct source {
@@ -32,6 +32,12 @@ typedef struct header {
 static vkp_status damaged(const source *s, const char *reason)
 {
     return vkp_fail(VKP_FORMAT, "cannot read %s (%s; replace the file by a whole copy)", s->name, reason);
+}
+
+static vkp_status unsupported(const source *s, const char *reason)
+{
+    return vkp_fail(VKP_INPUT, "cannot read %s (%s, which vkpix does not read; convert it to a plain PNG or JPEG)",
+                    s->name, reason);
 }
 
 static vkp_status no_memory(const char *name, int width, int height)
@@ -97,10 +103,8 @@ static vkp_status read_header(const source *s, header *h)
         return vkp_fail(VKP_INPUT, "cannot read %s (the file is empty; replace or remove it)", s->name);
     h->format = vkp_format_of(s->bytes, s->size);
     if (h->format == VKP_PICTURE_NONE)
-        return vkp_fail(VKP_INPUT,
-                        "cannot read %s (not a JPEG, PNG, BMP, TGA or PNM picture; convert it to one of "
-                        "these)",
-                        s->name);
+        return vkp_fail(VKP_INPUT, "cannot read %s (not a JPEG, PNG, BMP, TGA or PNM picture%s; convert it to "
+                        "one of these)", s->name, vkp_format_foreign(s->bytes, s->size));
     if (s->size > INT_MAX)
         return vkp_fail(VKP_INPUT, "cannot read %s (the file is larger than 2 GiB; resize the picture)",
                         s->name);
@@ -111,10 +115,11 @@ static vkp_status read_header(const source *s, header *h)
         h->height = h->pnm.height;
         return VKP_OK;
     }
-    if (h->format == VKP_PICTURE_JPEG && !vkp_jpeg_is_consistent(s->bytes, s->size))
-        return incomplete_or(s, h, "its tables are damaged");
+    const char *reason = vkp_format_unsupported(h->format, s->bytes, s->size);
+    if (reason) return unsupported(s, reason);
+    reason = h->format == VKP_PICTURE_JPEG ? vkp_jpeg_problem(s->bytes, s->size) : NULL;
+    if (reason) return incomplete_or(s, h, reason);
     if (h->format == VKP_PICTURE_PNG) {
-        /* stb_image's own look at a PNG's header refuses large ones without saying so. */
         vkp_format_png_size(s->bytes, s->size, &h->width, &h->height);
     } else {
         VKP_TRY(read_stb_size(s, h));
@@ -129,23 +134,13 @@ static vkp_status check_limits(const source *s, const header *h, uint64_t max_pi
     uint64_t limit = max_pixels ? max_pixels : VKP_PICTURE_MAX_PIXELS;
     if ((uint64_t)h->width * (uint64_t)h->height > limit)
         return vkp_fail(VKP_INPUT,
-                        "cannot read %s (%dx%d pixels are more than the limit of %llu million; resize the "
-                        "picture)",
-                        s->name, h->width, h->height, (unsigned long long)((limit + 999999) / 1000000));
+                        "cannot read %s (%dx%d pixels are more than the limit of %.6g million; resize the "
+                        "picture or raise the limit)",
+                        s->name, h->width, h->height, (double)limit / 1e6);
     if ((uint64_t)h->width * (uint64_t)h->height > INT_MAX / 4)
         return vkp_fail(VKP_INPUT, "cannot read %s (%dx%d pixels take more than 2 GiB; resize the picture)",
                         s->name, h->width, h->height);
     return VKP_OK;
-}
-
-/* Room for luma and alpha at 16 bits; on failure nothing of the picture is left. */
-static vkp_status make_deep(const char *name, vkp_picture *picture)
-{
-    picture->deep = malloc((size_t)picture->width * (size_t)picture->height * 2 * sizeof *picture->deep);
-    if (picture->deep) return VKP_OK;
-    const vkp_status status = no_memory(name, picture->width, picture->height);
-    vkp_picture_free(picture);
-    return status;
 }
 
 static vkp_status decode_pnm(const source *s, const header *h, vkp_picture *picture)
@@ -154,46 +149,37 @@ static vkp_status decode_pnm(const source *s, const header *h, vkp_picture *pict
     if (problem) return damaged(s, problem);
     VKP_TRY(vkp_picture_make(h->width, h->height, picture));
     picture->gray = h->pnm.channels == 1;
-    if (h->pnm.max > 255) VKP_TRY(make_deep(s->name, picture));
+    if (h->pnm.max > 255) {
+        picture->deep = malloc((size_t)h->width * (size_t)h->height * 2 * sizeof *picture->deep);
+        if (!picture->deep) {
+            vkp_picture_free(picture);
+            return no_memory(s->name, h->width, h->height);
+        }
+    }
     problem = vkp_pnm_decode(&h->pnm, s->bytes, s->size, picture->rgba, picture->deep);
     if (!problem) return VKP_OK;
     vkp_picture_free(picture);
     return damaged(s, problem);
 }
 
-/* 8-bit samples are the upper halves, as stb_image makes them. */
-static vkp_status decode_deep_png(const source *s, const header *h, vkp_picture *picture)
-{
-    int width, height, channels;
-    uint16_t *wide = stbi_load_16_from_memory(s->bytes, (int)s->size, &width, &height, &channels, 4);
-    if (!wide) return decoder_failed(s, h);
-    vkp_status status = vkp_picture_make(width, height, picture);
-    if (status == VKP_OK) status = make_deep(s->name, picture);
-    if (status == VKP_OK) {
-        const size_t count = (size_t)width * (size_t)height;
-        for (size_t i = 0; i < count * 4; i++) picture->rgba[i] = (uint8_t)(wide[i] >> 8);
-        for (size_t i = 0; i < count; i++) {
-            picture->deep[2 * i] = vkp_luma16(wide + 4 * i);
-            picture->deep[2 * i + 1] = wide[4 * i + 3];
-        }
-        picture->gray = channels < 3;
-        picture->alpha = channels % 2 == 0;
-    }
-    stbi_image_free(wide);
-    return status;
-}
-
 static vkp_status decode_stb(const source *s, const header *h, vkp_picture *picture)
 {
-    const char *missing = vkp_format_missing(h->format, s->bytes, s->size);
-    if (missing) return damaged(s, missing);
-    if (h->format == VKP_PICTURE_PNG && stbi_is_16_bit_from_memory(s->bytes, (int)s->size))
-        return decode_deep_png(s, h, picture);
     int width, height, channels;
     uint8_t *rgba = stbi_load_from_memory(s->bytes, (int)s->size, &width, &height, &channels, 4);
     if (!rgba) return decoder_failed(s, h);
     *picture = (vkp_picture){.width = width, .height = height, .rgba = rgba, .gray = channels < 3,
                              .alpha = channels % 2 == 0};
+    return VKP_OK;
+}
+
+static vkp_status decode_any(const source *s, const header *h, vkp_picture *picture)
+{
+    if (h->format == VKP_PICTURE_PNM) return decode_pnm(s, h, picture);
+    const char *missing = vkp_format_missing(h->format, s->bytes, s->size);
+    if (missing) return damaged(s, missing);
+    if (h->format != VKP_PICTURE_PNG) return decode_stb(s, h, picture);
+    VKP_TRY(vkp_png_decode(s->bytes, s->size, s->name, picture));
+    picture->animated = vkp_format_is_animated(s->bytes, s->size);
     return VKP_OK;
 }
 
@@ -231,7 +217,7 @@ vkp_status vkp_picture_decode(const void *bytes, size_t size, const char *name, 
     header h;
     VKP_TRY(read_header(&s, &h));
     VKP_TRY(check_limits(&s, &h, max_pixels));
-    VKP_TRY(h.format == VKP_PICTURE_PNM ? decode_pnm(&s, &h, picture) : decode_stb(&s, &h, picture));
+    VKP_TRY(decode_any(&s, &h, picture));
     vkp_status status = turn_upright(h.orientation, name, picture);
     if (status == VKP_OK) status = vkp_kept_find(h.format, bytes, size, &picture->kept);
     picture->kept.turned = h.format == VKP_PICTURE_JPEG;
@@ -257,6 +243,24 @@ vkp_status vkp_picture_info_decode(const void *bytes, size_t size, const char *n
     VKP_TRY(read_header(&s, &h));
     *width = h.orientation >= 5 ? h.height : h.width;
     *height = h.orientation >= 5 ? h.width : h.height;
+    return VKP_OK;
+}
+
+vkp_status vkp_picture_peak(const void *bytes, size_t size, const char *name, uint64_t max_pixels, size_t *peak)
+{
+    source s = {bytes, size, name};
+    header h;
+    *peak = 0;
+    VKP_TRY(read_header(&s, &h));
+    VKP_TRY(check_limits(&s, &h, max_pixels));
+    /* By the pixel: a JPEG's planes (four, one byte) and what they become, or an upright copy of it, and its
+     * coefficients (two bytes); a PNG's or PNM's RGBA, luma and alpha at 16 bits, and interlaced rows. */
+    size_t each = 8;
+    if (h.format == VKP_PICTURE_JPEG && vkp_jpeg_is_progressive(bytes, size)) each = 16;
+    if (h.format == VKP_PICTURE_PNG) each = vkp_format_png_is_deep(bytes, size) ? 16 : 4;
+    /* The planes are of whole blocks: at most 32 pixels more than the picture. */
+    const size_t edge = h.format == VKP_PICTURE_JPEG ? 32 : 0;
+    *peak = ((size_t)h.width + edge) * ((size_t)h.height + edge) * each;
     return VKP_OK;
 }
 
@@ -313,6 +317,12 @@ void vkp_picture_free(vkp_picture *picture)
     free(picture->deep);
     vkp_kept_free(&picture->kept);
     *picture = (vkp_picture){.rgba = NULL};
+}
+
+size_t vkp_picture_bytes(const vkp_picture *p)
+{
+    const size_t pixels = p->rgba ? (size_t)p->width * (size_t)p->height : 0;
+    return pixels * (p->deep ? 8 : 4) + p->kept.exif_size + p->kept.icc_size;
 }
 
 void vkp_picture_pass_on(vkp_picture *from, vkp_picture *to)
