@@ -16,6 +16,7 @@ typedef struct colorizing {
     vkp_sheet sheet;
     double saturation, tone;
     long quality;
+    uint64_t max_pixels;
     bool pair, small, sheets;
     size_t failed;
 } colorizing;
@@ -146,6 +147,8 @@ static vkp_status colorize_next(colorizing *c, vkp_loader *loader, const vkp_job
     const vkp_job *job = &jobs->list[item.index];
     if (item.picture.kept.left_out)
         vkp_report("%s: its colour profile %s and is not kept", job->input, item.picture.kept.left_out);
+    if (item.picture.animated)
+        vkp_report("%s: an animation, of which only its still picture is coloured", job->input);
     status = colorize(c, &item.picture, job->output);
     vkp_picture_free(&item.picture);
     if (!concerns_one_picture(status)) return status;
@@ -204,7 +207,7 @@ static vkp_status run_jobs(const vkp_options *options, colorizing *c, const vkp_
                         "no memory for the list of pictures (host memory ran out; close programs)");
     for (size_t i = 0; i < jobs->count; i++) paths[i] = jobs->list[i].input;
     vkp_loader *loader;
-    vkp_status status = vkp_read_ahead(paths, jobs->count, &loader);
+    vkp_status status = vkp_read_ahead(paths, jobs->count, c->max_pixels, &loader);
     if (status == VKP_OK) {
         /* The first pictures are decoded while the device is opened. */
         status = c->sheets ? run_sheets(options, c, loader, jobs) : run_colorizer(options, c, loader, jobs);
@@ -235,6 +238,7 @@ static vkp_status read_options(const vkp_options *options, colorizing *c)
     VKP_TRY(vkp_options_saturation(options, &c->saturation));
     VKP_TRY(vkp_options_real(options, "keep-tone", 0, 1, &c->tone));
     VKP_TRY(vkp_options_integer(options, "quality", 1, 100, &c->quality));
+    VKP_TRY(vkp_options_max_pixels(options, &c->max_pixels));
     static const char *const others[] = {"size", "pair", "at-model-size"};
     for (size_t i = 0; c->sheets && i < sizeof others / sizeof *others; i++)
         if (vkp_options_given(options, others[i]))
@@ -273,6 +277,7 @@ static const vkp_option options_taken[] = {
     {"sheet", NULL, "write the results of several working sizes side by side, to choose --size from"},
     {"quality", "Q", "quality of JPEG files, 1 to 100; 95 by default"},
     {"skip-existing", NULL, "leave alone what has been coloured already"},
+    VKP_OPTION_MAX_MEGAPIXELS,
     VKP_OPTION_DEVICE,
     VKP_OPTION_VARIANT,
     {0},

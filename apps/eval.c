@@ -16,6 +16,7 @@ typedef struct evaluation {
     double saturation;
     bool degraded;
     long seed; /* of the degradations */
+    uint64_t max_pixels;
     bool paged;
     vkp_eval_page page;
     vkp_eval_row *rows;
@@ -78,7 +79,7 @@ static vkp_status evaluate_next(evaluation *e, vkp_loader *loader, const vkp_fol
 static vkp_status evaluate_all(evaluation *e, const vkp_folder *folder)
 {
     vkp_loader *loader;
-    VKP_TRY(vkp_read_ahead((const char *const *)folder->paths, folder->count, &loader));
+    VKP_TRY(vkp_read_ahead((const char *const *)folder->paths, folder->count, e->max_pixels, &loader));
     vkp_progress progress = {.total = folder->count, .unit = "pictures"};
     vkp_status status = VKP_OK;
     for (size_t i = 0; i < folder->count && status == VKP_OK; i++) {
@@ -191,6 +192,7 @@ static vkp_status run_with(const vkp_options *options, const vkp_folder *folder,
     const char *page = vkp_options_value(options, "page");
     VKP_TRY(vkp_options_saturation(options, &e->saturation));
     VKP_TRY(vkp_options_integer(options, "degrade", 0, UINT32_MAX, &e->seed));
+    VKP_TRY(vkp_options_max_pixels(options, &e->max_pixels));
     e->degraded = vkp_options_given(options, "degrade");
     VKP_TRY(vkp_options_colorizer(options, &device, &e->colorizer));
     e->saturation = vkp_saturation(e->saturation, e->colorizer);
@@ -232,6 +234,7 @@ static const vkp_option options_taken[] = {
     {"page", "FOLDER",
      "write a page to look at, FOLDER/index.html: gray, result and truth of each picture with its figures, "
      "worst or best first by any of them"},
+    VKP_OPTION_MAX_MEGAPIXELS,
     VKP_OPTION_JSON,
     VKP_OPTION_DEVICE,
     VKP_OPTION_VARIANT,

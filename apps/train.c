@@ -8,6 +8,7 @@
 
 #include "nn/trainer.h"
 #include "options.h"
+#include "picture_source.h"
 #include "report.h"
 
 static volatile sig_atomic_t stop_asked;
@@ -138,6 +139,7 @@ static vkp_status read_options(const vkp_options *options, vkp_train_options *tr
     VKP_TRY(vkp_options_integer(options, "fold", 0, 1000000, &fold));
     VKP_TRY(vkp_options_integer(options, "max-steps", 1, 1000000000, &steps));
     VKP_TRY(vkp_options_real(options, "max-minutes", 0.01, 1e6, &train->max_minutes));
+    VKP_TRY(vkp_options_max_pixels(options, &train->max_pixels));
     if (train->val && folds)
         return vkp_fail(VKP_USAGE,
                         "cannot take both --val and --folds (each says what to validate on; leave one out)");
@@ -196,6 +198,7 @@ static const vkp_option options[] = {
      "take the pictures in the order of their names; nothing is held out unless --val or --folds ask"},
     {"max-steps", "N", "stop when the run has N steps, as if it had ended there"},
     {"max-minutes", "M", "stop after M minutes, likewise"},
+    VKP_OPTION_MAX_MEGAPIXELS,
     VKP_OPTION_DEVICE,
     VKP_OPTION_VARIANT,
     {0},

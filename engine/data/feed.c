@@ -9,7 +9,7 @@
 #include "image/degrade.h"
 #include "ops/moves.h"
 
-/* Decoded pictures that wait: enough to hide a slow one, bounded for large photographs. */
+/* Held for pictures that wait or are decoded: enough to hide a slow one, bounded for large photographs. */
 #define AHEAD_BYTES ((size_t)512 << 20)
 
 struct vkp_feed {
@@ -131,6 +131,7 @@ static vkp_status make_loader(vkp_feed *f)
     const vkp_feed_options *o = &f->options;
     vkp_loader_options loader = {.threads = o->threads, .ahead = 2 * (size_t)o->batch + 2,
                                  .max_bytes = AHEAD_BYTES, .cache_bytes = o->cache_bytes,
+                                 .max_pixels = o->max_pixels,
                                  .hooks = {.user = f}};
     if (f->gray.bytes) loader.hooks.floats = (size_t)f->w * f->h;
     if (o->view_max) loader.hooks.reduce = reduce;

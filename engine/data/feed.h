@@ -26,6 +26,7 @@ typedef struct vkp_feed_options {
     size_t cache_bytes; /* RGBA of decoded pictures, reduced to what view_max needs, kept for later epochs */
     uint64_t seed;
     int threads;
+    uint64_t max_pixels; /* of a picture: vkp_picture_read */
     void (*warn)(void *user, const char *text); /* told of each picture that cannot be read */
     void *user;
 } vkp_feed_options;

@@ -54,7 +54,8 @@ static void drop_content(vkp_loader_item *item)
     item->values = NULL;
 }
 
-/* Waits until `bytes` more may be held for this position; false: the loader stops. Called without the lock. */
+/* Waits until `bytes` more may be held for this position; false: the loader stops. Called without the lock.
+ */
 static bool reserve(vkp_loader *l, size_t position, slot *s, size_t bytes)
 {
     pthread_mutex_lock(&l->lock);
@@ -118,7 +119,8 @@ static void settle(vkp_loader *l, slot *s)
 static size_t file_size(const char *path)
 {
     struct stat info;
-    return stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= INT_MAX ? (size_t)info.st_size : 0;
+    const bool readable = stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= INT_MAX;
+    return readable ? (size_t)info.st_size : 0;
 }
 
 /* Decodes the item's picture, unless the loader stops: then there is none. */

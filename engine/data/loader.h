@@ -1,9 +1,9 @@
 /* Loader: pictures decoded by threads ahead of whoever uses them, and kept for later where there is room.
  * The caller queues indices into a list of paths and takes pictures in exactly that order, whatever the
- * number of threads. Threads run ahead of the caller as far as two bounds allow: pictures, and bytes held for
- * pictures not yet taken, whether they are being decoded or wait. A third, cache_bytes, bounds the decoded
- * pictures that stay until the loader's end: the first ones that fit, none ever in place of another. Which ones those are may
- * depend on the threads; what is handed out does not. */
+ * number of threads. Threads run ahead of the caller as far as two bounds allow: pictures, and bytes held
+ * for pictures not yet taken, whether they are being decoded or wait. A third, cache_bytes, bounds the
+ * decoded pictures that stay until the loader's end: the first ones that fit, none ever in place of
+ * another. Which ones those are may depend on the threads; what is handed out does not. */
 #ifndef VKP_DATA_LOADER_H
 #define VKP_DATA_LOADER_H
 

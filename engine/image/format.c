@@ -51,9 +51,10 @@ const char *vkp_format_foreign(const uint8_t *b, size_t size)
                  {0, 2, "\xff\x0a", " but a JPEG XL picture"},
                  {0, 4, "8BPS", " but a Photoshop file"},
                  {0, 4, "%PDF", " but a PDF"}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (size >= known[i].at + known[i].length && !memcmp(b + known[i].at, known[i].magic, known[i].length))
-            return known[i].words;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        const size_t at = known[i].at, length = known[i].length;
+        if (size >= at + length && !memcmp(b + at, known[i].magic, length)) return known[i].words;
+    }
     return "";
 }
 
@@ -118,7 +119,8 @@ static uint64_t png_pixel_bits(const uint8_t *b)
     return (uint64_t)b[24] * (b[25] < sizeof channels ? channels[b[25]] : 1);
 }
 
-/* Deflate makes at most 1032 bytes of one: a header that claims more is found out before there is room for it. */
+/* Deflate makes at most 1032 bytes of one: a header that claims more is found out before memory is asked
+ * for. */
 static const char *png_missing(const uint8_t *b, size_t size)
 {
     int width, height;

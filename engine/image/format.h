@@ -20,11 +20,12 @@ typedef enum vkp_picture_format {
 /* By the first bytes, not by any name. TGA has no magic number: plausible headers count. */
 vkp_picture_format vkp_format_of(const uint8_t *bytes, size_t size);
 
-/* What the bytes are instead of a picture that can be read, to go on in an error message: " but a GIF"; "" when
- * nobody knows. */
+/* What the bytes are instead of a picture that can be read, to go on in an error message: " but a GIF"; ""
+ * when nobody knows. */
 const char *vkp_format_foreign(const uint8_t *bytes, size_t size);
 
-/* What there is in a valid file that would be refused or shown wrong, as words for an error message, or NULL. */
+/* What there is in a valid file that would be refused or shown wrong, as words for an error message, or
+ * NULL. */
 const char *vkp_format_unsupported(vkp_picture_format format, const uint8_t *bytes, size_t size);
 
 /* Whether a PNG has frames (APNG's acTL), and whether its samples have 16 bits. */

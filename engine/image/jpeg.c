@@ -198,7 +198,8 @@ const char *vkp_jpeg_problem(const uint8_t *b, size_t size)
 
 static bool is_frame(const segment *s)
 {
-    return s->marker >= SOF0 && s->marker <= SOF15 && s->marker != DHT && s->marker != JPG && s->marker != DAC;
+    const uint8_t m = s->marker;
+    return m >= SOF0 && m <= SOF15 && m != DHT && m != JPG && m != DAC;
 }
 
 bool vkp_jpeg_is_progressive(const uint8_t *b, size_t size)
@@ -210,8 +211,8 @@ bool vkp_jpeg_is_progressive(const uint8_t *b, size_t size)
     return false;
 }
 
-/* Every block takes a bit at least, and the component with the most blocks has a quarter of the largest possible
- * number: a header that claims more is found out before there is room for it. */
+/* Every block takes a bit at least, and the component with the most blocks has a quarter of the possible
+ * number at least: a header that claims more is found out before memory is asked for. */
 static size_t least_size(const segment *frame)
 {
     const uint8_t *d = frame->data;
@@ -258,6 +259,6 @@ const char *vkp_jpeg_unsupported(const uint8_t *b, size_t size)
         four |= s.length >= 6 && s.data[5] == 4;
     }
     /* Without Adobe's word nobody knows whether the inks are stored inverted. */
-    return four && transform != CMYK && transform != YCCK ? "it is a JPEG with four colour components of an unknown kind"
-                                                          : NULL;
+    if (four && transform != CMYK && transform != YCCK) return "it is a JPEG with four unknown colours";
+    return NULL;
 }

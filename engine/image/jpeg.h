@@ -8,11 +8,11 @@
 
 /* All take bytes that begin with a start-of-image marker. */
 
-/* Why a decoder must not be given the file, as words for an error message, or NULL: Huffman tables that are not
- * well formed or not defined before a scan uses them, likewise quantization tables, sampling factors that do
- * not divide the largest, a component without picture data, more than 500 scans. NULL for every valid JPEG that
- * was not made to take long. stb_image 2.27 checks none of these and reads or writes outside its tables, even
- * when it only looks for width and height. */
+/* Why a decoder must not be given the file, as words for an error message, or NULL: Huffman tables that are
+ * not well formed or not defined before a scan uses them, likewise quantization tables, sampling factors
+ * that do not divide the largest, a component without picture data, more than 500 scans. NULL for every
+ * valid JPEG that was not made to take long. stb_image 2.27 checks none of these and reads or writes
+ * outside its tables, even when it only looks for width and height. */
 const char *vkp_jpeg_problem(const uint8_t *bytes, size_t size);
 
 /* What there is in the file that is valid and that stb_image cannot decode, or would decode to wrong colours,

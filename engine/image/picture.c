@@ -36,8 +36,8 @@ static vkp_status damaged(const source *s, const char *reason)
 
 static vkp_status unsupported(const source *s, const char *reason)
 {
-    return vkp_fail(VKP_INPUT, "cannot read %s (%s, which vkpix does not read; convert it to a plain PNG or JPEG)",
-                    s->name, reason);
+    return vkp_fail(VKP_INPUT, "cannot read %s (%s, which vkpix does not read; convert it to a plain PNG or "
+                    "JPEG)", s->name, reason);
 }
 
 static vkp_status no_memory(const char *name, int width, int height)
@@ -103,8 +103,10 @@ static vkp_status read_header(const source *s, header *h)
         return vkp_fail(VKP_INPUT, "cannot read %s (the file is empty; replace or remove it)", s->name);
     h->format = vkp_format_of(s->bytes, s->size);
     if (h->format == VKP_PICTURE_NONE)
-        return vkp_fail(VKP_INPUT, "cannot read %s (not a JPEG, PNG, BMP, TGA or PNM picture%s; convert it to "
-                        "one of these)", s->name, vkp_format_foreign(s->bytes, s->size));
+        return vkp_fail(VKP_INPUT,
+                        "cannot read %s (not a JPEG, PNG, BMP, TGA or PNM picture%s; convert it to one of "
+                        "these)",
+                        s->name, vkp_format_foreign(s->bytes, s->size));
     if (s->size > INT_MAX)
         return vkp_fail(VKP_INPUT, "cannot read %s (the file is larger than 2 GiB; resize the picture)",
                         s->name);
@@ -246,7 +248,8 @@ vkp_status vkp_picture_info_decode(const void *bytes, size_t size, const char *n
     return VKP_OK;
 }
 
-vkp_status vkp_picture_peak(const void *bytes, size_t size, const char *name, uint64_t max_pixels, size_t *peak)
+vkp_status vkp_picture_peak(const void *bytes, size_t size, const char *name, uint64_t max_pixels,
+                            size_t *peak)
 {
     source s = {bytes, size, name};
     header h;

@@ -1,9 +1,8 @@
-/* Picture: files to 8-bit RGBA and back.
- * Reads JPEG, PNG, BMP, TGA and PNM (P1 to P6), known by content; gray, gray+alpha, RGB, RGBA, palettes;
- * 16-bit samples become 8-bit, and their luma and alpha stay beside them. PNG is decoded by libpng, JPEG, BMP and
- * TGA by stb_image (PNM: image/pnm.h), Exif is libexif's. A JPEG's Exif orientation is applied, so width, height and pixels are as a
- * viewer shows them.
- * Every call may run in several threads at once. */
+/* Picture: files to 8-bit RGBA and back. Reads JPEG, PNG, BMP, TGA and PNM (P1 to P6), known by content;
+ * gray, gray+alpha, RGB, RGBA, palettes; 16-bit samples become 8-bit, and their luma and alpha stay beside
+ * them. PNG is decoded by libpng, JPEG, BMP and TGA by stb_image (PNM: image/pnm.h), Exif is libexif's. A
+ * JPEG's Exif orientation is applied, so width, height and pixels are as a viewer shows them. Every call
+ * may run in several threads at once. */
 #ifndef VKP_IMAGE_PICTURE_H
 #define VKP_IMAGE_PICTURE_H
 
@@ -26,10 +25,10 @@ typedef struct vkp_picture {
     vkp_kept kept;  /* Exif and ICC profile */
 } vkp_picture;
 
-/* Reads the file at `path`. Pictures of more than max_pixels (0: VKP_PICTURE_MAX_PIXELS) are refused by their
- * header, before anything is decoded. vkp_picture_free afterwards; on failure *picture is zeroed.
- * VKP_INPUT: empty, no picture of a known format and kind, too large; VKP_FORMAT: truncated or damaged; VKP_IO;
- * VKP_MEMORY. */
+/* Reads the file at `path`. Pictures of more than max_pixels (0: VKP_PICTURE_MAX_PIXELS) are refused by
+ * their header, before anything is decoded. vkp_picture_free afterwards; on failure *picture is zeroed.
+ * VKP_INPUT: empty, no picture of a known format and kind, too large; VKP_FORMAT: truncated or damaged;
+ * VKP_IO; VKP_MEMORY. */
 VKP_MUST_USE vkp_status vkp_picture_read(const char *path, uint64_t max_pixels, vkp_picture *picture);
 
 /* The same from a file's bytes in memory; `name` is for messages. */
@@ -39,8 +38,8 @@ VKP_MUST_USE vkp_status vkp_picture_decode(const void *bytes, size_t size, const
 /* The bytes that decoding the file holds at one time at most, the finished picture and nothing else of the
  * file's included: what has to be free before vkp_picture_decode is called. Errors as vkp_picture_decode, as
  * far as the header tells. */
-VKP_MUST_USE vkp_status vkp_picture_peak(const void *bytes, size_t size, const char *name, uint64_t max_pixels,
-                                         size_t *peak);
+VKP_MUST_USE vkp_status vkp_picture_peak(const void *bytes, size_t size, const char *name,
+                                         uint64_t max_pixels, size_t *peak);
 
 /* What a picture holds, bytes: pixels, luma and alpha at 16 bits, Exif and profile. */
 size_t vkp_picture_bytes(const vkp_picture *picture);

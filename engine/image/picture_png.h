@@ -1,5 +1,5 @@
-/* PNG through libpng, which checks what it reads as it goes and needs no copies of the whole; stb has neither 16
- * bits in writing nor chunks beside the pixels. For image/picture.c and image/picture_write.c. */
+/* PNG through libpng, which checks what it reads as it goes and needs no copies of the whole; stb has
+ * neither 16 bits in writing nor chunks beside the pixels. For image/picture.c and image/picture_write.c. */
 #ifndef VKP_IMAGE_PICTURE_PNG_H
 #define VKP_IMAGE_PICTURE_PNG_H
 

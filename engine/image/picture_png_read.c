@@ -58,7 +58,8 @@ static void ask_for_rgba(png_structp png, png_infop info, job *j)
         if (j->picture->gray && depth < 8) png_set_expand_gray_1_2_4_to_8(png);
         if (transparent) png_set_tRNS_to_alpha(png);
         if (j->picture->gray) png_set_gray_to_rgb(png);
-        if (!j->picture->alpha) png_set_add_alpha(png, depth == 16 ? UINT16_MAX : UINT8_MAX, PNG_FILLER_AFTER);
+        const unsigned opaque = depth == 16 ? UINT16_MAX : UINT8_MAX;
+        if (!j->picture->alpha) png_set_add_alpha(png, opaque, PNG_FILLER_AFTER);
         if (depth == 16 && *(const uint8_t *)&probe) png_set_swap(png);
     }
     j->passes = png_set_interlace_handling(png);
@@ -171,8 +172,11 @@ vkp_status vkp_png_decode(const uint8_t *bytes, size_t size, const char *name, v
     if (read) return VKP_OK;
     vkp_picture_free(picture);
     if (j.no_memory || !*j.reason)
-        return vkp_fail(VKP_MEMORY, "no memory for %s (host memory ran out; resize the picture or close other "
-                        "programs)", name);
-    return vkp_fail(VKP_FORMAT, "cannot read %s (damaged or of an unsupported kind: %s; convert it to a plain PNG "
-                    "or JPEG)", name, j.reason);
+        return vkp_fail(VKP_MEMORY,
+                        "no memory for %s (host memory ran out; resize the picture or close other programs)",
+                        name);
+    return vkp_fail(VKP_FORMAT,
+                    "cannot read %s (damaged or of an unsupported kind: %s; convert it to a plain PNG or "
+                    "JPEG)",
+                    name, j.reason);
 }

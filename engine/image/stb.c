@@ -1,6 +1,6 @@
 /* The one place where stb_image and stb_image_write are compiled. PNM is left out: stb reads no ASCII form,
- * ignores the maximum value, and reads past the end of 16-bit ones (CVE-2021-42716); image/pnm.c reads it. So is
- * PNG: stb checks no checksum and unpacks whatever stands there, gigabytes from kilobytes;
+ * ignores the maximum value, and reads past the end of 16-bit ones (CVE-2021-42716); image/pnm.c reads it.
+ * So is PNG: stb checks no checksum and unpacks whatever stands there, gigabytes from kilobytes;
  * image/picture_png_read.c reads it. */
 #include <stdlib.h>
 

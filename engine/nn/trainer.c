@@ -247,6 +247,7 @@ static vkp_status open_feeds(trainer *t)
                                    .cache_bytes = CACHE_BYTES,
                                    .seed = t->config.seed,
                                    .threads = decoder_threads(o),
+                                   .max_pixels = o->max_pixels,
                                    .warn = warn,
                                    .user = (void *)o};
     VKP_TRY(vkp_feed_create(t->device, &feed, &t->feed));
@@ -257,8 +258,8 @@ static vkp_status open_feeds(trainer *t)
     message(t, "%zu pictures to train on, %zu to validate on", t->set.train_count, t->set.val_count);
     if (!t->set.val_count) return VKP_OK;
     return vkp_validation_create(t->device, &t->config, vkp_model_result(&t->model), t->set.val_folder,
-                                 t->set.val, t->set.val_count, decoder_threads(o), &t->arena, warn,
-                                 (void *)o, &t->validation);
+                                 t->set.val, t->set.val_count, decoder_threads(o), o->max_pixels, &t->arena,
+                                 warn, (void *)o, &t->validation);
 }
 
 static vkp_status queue_epoch(trainer *t, uint32_t epoch)

@@ -29,6 +29,7 @@ typedef struct vkp_train_options {
     uint64_t max_steps;                                               /* 0: no limit */
     double max_minutes;                                               /* 0: no limit */
     int threads;                                                      /* decoders; 0: chosen */
+    uint64_t max_pixels;                                              /* of a picture: vkp_picture_read */
     void (*progress)(void *user, const vkp_train_progress *progress); /* NULL is fine */
     void (*message)(void *user, const char *text); /* one line without a newline; NULL is fine */
     void *user;

@@ -32,8 +32,8 @@ static vkp_status build(vkp_validation *v, const vkp_feed_options *options)
 
 vkp_status vkp_validation_create(vkp_device *device, const vkp_config *config, const vkp_params *generator,
                                  const vkp_folder *folder, const size_t *indices, size_t count, int threads,
-                                 vkp_arena *arena, void (*warn)(void *, const char *), void *user,
-                                 vkp_validation **out)
+                                 uint64_t max_pixels, vkp_arena *arena, void (*warn)(void *, const char *),
+                                 void *user, vkp_validation **out)
 {
     vkp_validation *v = calloc(1, sizeof *v);
     if (!v)
@@ -52,6 +52,7 @@ vkp_status vkp_validation_create(vkp_device *device, const vkp_config *config, c
                                       .size = (int)vkp_config_work_size(config),
                                       .seed = config->seed,
                                       .threads = threads,
+                                      .max_pixels = max_pixels,
                                       .warn = warn,
                                       .user = user};
     const vkp_status status = build(v, &options);

@@ -10,13 +10,14 @@
 typedef struct vkp_validation vkp_validation;
 
 /* For the pictures of `folder` that `indices` (count of them) name; both must outlive it, like the device,
- * config, generator and arena. `warn` is told of pictures that cannot be read. The caller frees *out with
- * vkp_validation_destroy (NULL is allowed). */
+ * config, generator and arena. max_pixels is vkp_picture_read's. `warn` is told of pictures that cannot be
+ * read. The caller frees *out with vkp_validation_destroy (NULL is allowed). */
 VKP_MUST_USE vkp_status vkp_validation_create(vkp_device *device, const vkp_config *config,
                                               const vkp_params *generator, const vkp_folder *folder,
                                               const size_t *indices, size_t count, int threads,
-                                              vkp_arena *arena, void (*warn)(void *, const char *),
-                                              void *user, vkp_validation **out);
+                                              uint64_t max_pixels, vkp_arena *arena,
+                                              void (*warn)(void *, const char *), void *user,
+                                              vkp_validation **out);
 void vkp_validation_destroy(vkp_validation *validation);
 
 /* Means over the pictures: the weighted L1 of a step's g_l1, and PSNR in dB without padding; NaN when none
