@@ -171,6 +171,26 @@ static const char *tga_missing(const uint8_t *b, size_t size)
     return at > size ? pixels_missing : NULL;
 }
 
+const char *vkp_format_png_problem(const uint8_t *b, size_t size)
+{
+    /* Without these a picture's pixels are the same. */
+    static const char beside[] = "acTL bKGD cHRM eXIf fcTL fdAT gAMA hIST iCCP iTXt oFFs pCAL pHYs sBIT sCAL "
+                                 "sPLT sRGB sTER tEXt tIME zTXt ";
+    enum { LOWER_CASE = 0x20 };
+    for (size_t at = 8; size - at >= 12;) {
+        const uint8_t *chunk = b + at;
+        const size_t length = be32(chunk);
+        if (length > size - at - 12 || !memcmp(chunk + 4, "IEND", 4)) break;
+        at += length + 12;
+        if (!(chunk[4] & LOWER_CASE)) continue;
+        bool matters = true;
+        for (const char *known = beside; *known; known += 5) matters &= memcmp(chunk + 4, known, 4) != 0;
+        if (matters && crc32(0, chunk + 4, (uInt)length + 4) != be32(chunk + 8 + length))
+            return "the checksum of a chunk is wrong";
+    }
+    return NULL;
+}
+
 const char *vkp_format_missing(vkp_picture_format format, const uint8_t *bytes, size_t size)
 {
     switch (format) {

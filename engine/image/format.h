@@ -28,6 +28,10 @@ const char *vkp_format_foreign(const uint8_t *bytes, size_t size);
  * NULL. */
 const char *vkp_format_unsupported(vkp_picture_format format, const uint8_t *bytes, size_t size);
 
+/* What is wrong with a PNG's chunks that libpng would pass over though pixels may follow from them, tRNS and
+ * unknown ones, or NULL. */
+const char *vkp_format_png_problem(const uint8_t *png, size_t size);
+
 /* Whether a PNG has frames (APNG's acTL), and whether its samples have 16 bits. */
 bool vkp_format_is_animated(const uint8_t *png, size_t size);
 bool vkp_format_png_is_deep(const uint8_t *png, size_t size);

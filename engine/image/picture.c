@@ -180,6 +180,8 @@ static vkp_status decode_any(const source *s, const header *h, vkp_picture *pict
     const char *missing = vkp_format_missing(h->format, s->bytes, s->size);
     if (missing) return damaged(s, missing);
     if (h->format != VKP_PICTURE_PNG) return decode_stb(s, h, picture);
+    const char *problem = vkp_format_png_problem(s->bytes, s->size);
+    if (problem) return damaged(s, problem);
     VKP_TRY(vkp_png_decode(s->bytes, s->size, s->name, picture));
     picture->animated = vkp_format_is_animated(s->bytes, s->size);
     return VKP_OK;
