@@ -1,9 +1,10 @@
 #!/bin/sh
 # Installs what is missing, builds, and runs all tests: the whole suite, then once more under AddressSanitizer
-# and UndefinedBehaviorSanitizer. Usage: sh tests/run.sh [release|asan]   (without an argument: both)
+# and UndefinedBehaviorSanitizer, then the fuzzers, VKPIX_FUZZ_SECONDS (60) each.
+# Usage: sh tests/run.sh [release|asan|fuzz]...   (without an argument: all three)
 set -eu
 cd "$(dirname "$0")/.."
-sh third_party/install.sh build run test extra
+sh third_party/install.sh build run test fuzz extra
 
 launcher=
 ! command -v ccache >/dev/null || launcher=-DCMAKE_C_COMPILER_LAUNCHER=ccache
@@ -26,8 +27,13 @@ stage() {
 }
 
 status=0
-for preset in ${1:-release asan}; do
+for preset in ${*:-release asan fuzz}; do
     case $preset in
+        fuzz)
+            echo "== fuzz"
+            sh tests/fuzz/run.sh || status=1
+            continue
+            ;;
         release) folder=build ;;
         *) folder=build/$preset ;;
     esac

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing of third_party/packages.txt, silently when nothing is.
-# Usage: sh third_party/install.sh [SECTION]...    (of build, run, test, extra; without any: build run)
+# Usage: sh third_party/install.sh [SECTION]...    (of build, run, test, fuzz, extra; without any: build run)
 # With apt-get it installs (through sudo when not root); elsewhere it names what to install and fails.
 set -eu
 list=$(dirname "$0")/packages.txt

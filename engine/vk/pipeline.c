@@ -6,20 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <xxhash.h>
-
 #include "base/file.h"
 #include "base/grow.h"
+#include "vk/cache_file.h"
 
-#define CACHE_MAGIC 0x31504b56u /* "VKP1" */
 #define CACHE_LIMIT (256u << 20)
-
-/* Stands before the driver's own data. The driver checks its part too, but not against damage. */
-typedef struct cache_header {
-    uint32_t magic, vendor_id, device_id, driver_version;
-    uint8_t uuid[VK_UUID_SIZE];
-    uint64_t bytes, checksum;
-} cache_header;
 
 typedef struct vkp_pipeline_cache {
     VkPipelineCache handle;
@@ -27,20 +18,8 @@ typedef struct vkp_pipeline_cache {
     vkp_pipeline **list; /* each allocated alone: callers keep pointers */
     size_t count, capacity;
     bool changed;          /* something was made that the driver may have put into its data */
-    cache_header on_disk; /* of the file; zeros: there is none to keep */
+    vkp_cache_header on_disk; /* of the file; zeros: there is none to keep */
 } vkp_pipeline_cache;
-
-static cache_header header_for(const vkp_device *d, const void *data, size_t bytes)
-{
-    cache_header h = {.magic = CACHE_MAGIC,
-                      .vendor_id = d->info.vendor_id,
-                      .device_id = d->info.device_id,
-                      .driver_version = d->info.driver_version,
-                      .bytes = bytes,
-                      .checksum = XXH3_64bits(data, bytes)};
-    memcpy(h.uuid, d->info.cache_uuid, sizeof h.uuid);
-    return h;
-}
 
 char *vkp_cache_path(const vkp_device *d, const char *name, const char *suffix)
 {
@@ -65,16 +44,10 @@ static void *read_cache(const vkp_device *d, vkp_pipeline_cache *c, size_t *byte
     size_t size = 0;
     *bytes = 0;
     if (!c->path || vkp_file_read(c->path, CACHE_LIMIT, &file, &size) != VKP_OK) return NULL;
-    cache_header h;
-    if (size >= sizeof h) {
-        memcpy(&h, file, sizeof h);
-        const cache_header want = header_for(d, (char *)file + sizeof h, size - sizeof h);
-        if (memcmp(&h, &want, sizeof h) == 0) {
-            c->on_disk = h;
-            *bytes = size - sizeof h;
-            memmove(file, (char *)file + sizeof h, *bytes);
-            return file;
-        }
+    const void *data = vkp_cache_file_data(&d->info, file, size, bytes);
+    if (data) {
+        memcpy(&c->on_disk, file, sizeof c->on_disk);
+        return memmove(file, data, *bytes);
     }
     free(file);
     return NULL;
@@ -107,11 +80,11 @@ static void write_cache(const vkp_device *d, const vkp_pipeline_cache *c)
     size_t bytes = 0;
     if (!c->path || !c->changed || vkGetPipelineCacheData(d->handle, c->handle, &bytes, NULL) != VK_SUCCESS)
         return;
-    char *file = malloc(sizeof(cache_header) + bytes);
+    char *file = malloc(sizeof(vkp_cache_header) + bytes);
     if (!file) return;
-    char *data = file + sizeof(cache_header);
+    char *data = file + sizeof(vkp_cache_header);
     if (vkGetPipelineCacheData(d->handle, c->handle, &bytes, data) == VK_SUCCESS) {
-        const cache_header h = header_for(d, data, bytes);
+        const vkp_cache_header h = vkp_cache_header_for(&d->info, data, bytes);
         memcpy(file, &h, sizeof h);
         if (memcmp(&h, &c->on_disk, sizeof h) != 0 &&
             vkp_file_write(c->path, file, sizeof h + bytes) != VKP_OK)
