@@ -17,6 +17,7 @@ typedef struct colorizing {
     double saturation, tone;
     long quality;
     uint64_t max_pixels;
+    const char *folder; /* vkp_jobs's */
     bool pair, small, sheets;
     size_t failed;
 } colorizing;
@@ -34,24 +35,9 @@ static vkp_status make_pair(const vkp_picture *left, const vkp_picture *right, v
     return VKP_OK;
 }
 
-/* Makes the folder that `path` lies in. */
-static vkp_status make_parent(const char *path)
-{
-    char *folder;
-    VKP_TRY(vkp_path_join("", path, &folder));
-    char *slash = strrchr(folder, '/');
-    vkp_status status = VKP_OK;
-    if (slash && slash != folder) {
-        *slash = 0;
-        status = vkp_folder_make(folder);
-    }
-    free(folder);
-    return status;
-}
-
 static vkp_status write_picture(const colorizing *c, const char *path, const vkp_picture *picture)
 {
-    VKP_TRY(make_parent(path));
+    VKP_TRY(vkp_job_make_parent(c->folder, path));
     return vkp_picture_write(path, picture, (int)c->quality);
 }
 
@@ -168,14 +154,19 @@ static vkp_status colorize_jobs(colorizing *c, vkp_loader *loader, const vkp_job
     return VKP_OK;
 }
 
-/* Finds out whether pictures can be written before any is coloured. */
-static vkp_status check_writable(const char *output)
+/* Finds out whether a picture can be written before any is coloured; what is wrong with one alone is told
+ * when its turn comes. */
+static vkp_status check_writable(const vkp_jobs *jobs)
 {
-    vkp_file_writer *trial;
-    VKP_TRY(make_parent(output));
-    VKP_TRY(vkp_file_writer_open(output, &trial));
-    vkp_file_writer_abandon(trial);
-    return VKP_OK;
+    vkp_status status = VKP_INPUT;
+    for (size_t i = 0; i < jobs->count && concerns_one_picture(status); i++) {
+        vkp_file_writer *trial;
+        const char *output = jobs->list[i].output;
+        status = vkp_job_make_parent(jobs->folder, output);
+        if (status == VKP_OK) status = vkp_file_writer_open(output, &trial);
+        if (status == VKP_OK) vkp_file_writer_abandon(trial);
+    }
+    return status;
 }
 
 static vkp_status run_sheets(const vkp_options *options, colorizing *c, vkp_loader *loader,
@@ -200,7 +191,8 @@ static vkp_status run_colorizer(const vkp_options *options, colorizing *c, vkp_l
 
 static vkp_status run_jobs(const vkp_options *options, colorizing *c, const vkp_jobs *jobs)
 {
-    VKP_TRY(check_writable(jobs->list[0].output));
+    c->folder = jobs->folder;
+    VKP_TRY(check_writable(jobs));
     const char **paths = calloc(jobs->count, sizeof *paths);
     if (!paths)
         return vkp_fail(VKP_MEMORY,

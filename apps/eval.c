@@ -110,7 +110,9 @@ static void print_row(const vkp_scores *scores, const char *name)
 {
     for (size_t s = 0; s < VKP_SCORE_COUNT; s++)
         printf("%*.*f", column_width(s), vkp_score_get(s)->digits, scores->values[s]);
-    printf("  %s\n", name);
+    char line[1024];
+    vkp_one_line(name, line, sizeof line);
+    printf("  %s\n", line);
 }
 
 static void print_table(const evaluation *e)

@@ -89,6 +89,7 @@ static vkp_status add_all(vkp_jobs *jobs, const char *const *inputs, size_t coun
         VKP_TRY(vkp_picture_check_path(out));
         return add(jobs, inputs[0], out, NULL);
     }
+    jobs->folder = out;
     vkp_status status = VKP_OK;
     for (size_t i = 0; i < count && status == VKP_OK; i++) {
         status = add_input(jobs, inputs[i], out);
@@ -177,6 +178,49 @@ vkp_status vkp_jobs_make(const char *const *inputs, size_t input_count, const ch
     if (status == VKP_OK) status = check_outputs(jobs);
     remove_dropped(jobs, skip_existing);
     if (status != VKP_OK) vkp_jobs_free(jobs);
+    return status;
+}
+
+/* Whether `path` is a link that leads out of `folder`, or nowhere. */
+static bool leads_out(const char *path, const char *folder)
+{
+    struct stat info;
+    if (lstat(path, &info) != 0 || !S_ISLNK(info.st_mode)) return false;
+    char *target = realpath(path, NULL), *root = realpath(folder, NULL);
+    const bool inside = target && root && (strcmp(target, root) == 0 || is_within(target, root));
+    free(target);
+    free(root);
+    return !inside;
+}
+
+/* Cuts `parent` at each '/' behind the first `from` bytes, and looks. */
+static vkp_status check_links(char *parent, size_t from, const char *folder, const char *output)
+{
+    for (char *at = parent + from;; at++) {
+        if (*at && *at != '/') continue;
+        const char end = *at;
+        *at = 0;
+        if (at > parent + from && leads_out(parent, folder))
+            return vkp_fail(VKP_INPUT, "cannot write %s (the link %s leads out of %s; remove it)", output, parent,
+                            folder);
+        *at = end;
+        if (!end) return VKP_OK;
+    }
+}
+
+vkp_status vkp_job_make_parent(const char *folder, const char *output)
+{
+    char *parent;
+    VKP_TRY(vkp_path_join("", output, &parent));
+    char *slash = strrchr(parent, '/');
+    vkp_status status = VKP_OK;
+    if (slash && slash != parent) {
+        *slash = 0;
+        const size_t from = folder ? strlen(folder) : 0;
+        if (folder && from < strlen(parent)) status = check_links(parent, from, folder, output);
+        if (status == VKP_OK) status = vkp_folder_make(parent);
+    }
+    free(parent);
     return status;
 }
 

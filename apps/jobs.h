@@ -12,6 +12,7 @@ typedef struct vkp_job {
 } vkp_job;
 
 typedef struct vkp_jobs {
+    const char *folder; /* the one that all outputs lie below, vkp_jobs_make's `out`; NULL: a single file */
     vkp_job *list; /* in the order of the inputs, folders in theirs (vkp_folder_list) */
     size_t count;
     size_t existing; /* left out because the output is there already */
@@ -30,5 +31,9 @@ typedef struct vkp_jobs {
 VKP_MUST_USE vkp_status vkp_jobs_make(const char *const *inputs, size_t input_count, const char *out,
                                       bool skip_existing, vkp_jobs *jobs);
 void vkp_jobs_free(vkp_jobs *jobs);
+
+/* Makes the folder that `output` lies in. Below `folder` (NULL: nothing is checked) no link is followed that
+ * leads out of it: VKP_INPUT. VKP_IO, VKP_MEMORY; VKP_INPUT also for a file that is in the way. */
+VKP_MUST_USE vkp_status vkp_job_make_parent(const char *folder, const char *output);
 
 #endif

@@ -24,9 +24,15 @@ static void make_one_line(char *text)
         if ((unsigned char)*text < ' ' || *text == 0x7f) *text = '?';
 }
 
+void vkp_one_line(const char *name, char *line, size_t room)
+{
+    snprintf(line, room, "%s", name);
+    make_one_line(line);
+}
+
 void vkp_report(const char *format, ...)
 {
-    char text[2048];
+    char text[8192];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);

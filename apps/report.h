@@ -9,7 +9,10 @@
 
 #include "base/status.h"
 
-/* A line "vkpix: TEXT" on standard error. */
+/* Copies a name so that it stays on its line, whatever a file is called: control characters become '?'. */
+void vkp_one_line(const char *name, char *line, size_t room);
+
+/* A line "vkpix: TEXT" on standard error, cut at 8 KiB, which two of the longest paths fill. */
 void vkp_report(const char *format, ...) VKP_PRINTF(1, 2);
 
 /* A line "vkpix: error: TEXT" on standard error, for vkp_error() or another of the library's texts. */

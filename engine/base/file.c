@@ -41,7 +41,10 @@ vkp_status vkp_fail_errno(const char *action, const char *path, int error)
 {
     char reason[128];
     if (strerror_r(error, reason, sizeof reason) != 0) snprintf(reason, sizeof reason, "error %d", error);
-    return vkp_fail(error == ENOMEM ? VKP_MEMORY : VKP_IO, "cannot %s %s (%s; %s)", action, path, reason,
+    const vkp_status code = error == ENOMEM                           ? VKP_MEMORY
+                            : error == ENAMETOOLONG || error == ELOOP ? VKP_INPUT
+                                                                      : VKP_IO;
+    return vkp_fail(code, "cannot %s %s (%s; %s)", action, path, reason,
                     remedy(error));
 }
 

@@ -55,8 +55,8 @@ const char *vkp_path_base(const char *path);
  * no dot or only a leading one (".profile"). */
 const char *vkp_path_extension(const char *path);
 
-/* Fails with "cannot ACTION PATH (ERROR's text; remedy)" for an errno value: VKP_IO, or VKP_MEMORY for
- * ENOMEM. */
+/* Fails with "cannot ACTION PATH (ERROR's text; remedy)" for an errno value: VKP_IO; VKP_MEMORY for ENOMEM;
+ * VKP_INPUT for what is wrong with this path alone, a name too long or a circle of links. */
 VKP_MUST_USE vkp_status vkp_fail_errno(const char *action, const char *path, int error);
 
 #endif

@@ -2,17 +2,31 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-static _Thread_local char error_text[1024];
+enum { KEPT = 500, LONGEST = 16384 };
+
+/* Room for the first and the last KEPT bytes and what stands between them. */
+static _Thread_local char error_text[2 * KEPT + 4];
+
+/* What is wrong stands at the start of a text, why and what to do at its end. */
+static void cut_middle(char *text)
+{
+    const size_t length = strlen(text);
+    if (length <= 2 * KEPT) return;
+    memcpy(text + KEPT, "...", 3);
+    memmove(text + KEPT + 3, text + length - KEPT, KEPT + 1);
+}
 
 vkp_status vkp_fail(vkp_status code, const char *format, ...)
 {
     /* Formatted beside first: an argument may be vkp_error() itself. */
-    char text[sizeof error_text];
+    char text[LONGEST];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    cut_middle(text);
     size_t i = 0;
     for (; text[i]; i++) error_text[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
     error_text[i] = 0;

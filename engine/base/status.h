@@ -40,7 +40,8 @@ typedef enum vkp_status {
 
 /* Records the text for vkp_error() and returns `code`, so that a failing function can end with
  * `return vkp_fail(VKP_IO, "cannot read %s (%s; check the path)", path, strerror(errno))`.
- * The text has no newline; a newline that arrives through an argument (a file name) becomes '?'. */
+ * The text has no newline; a newline that arrives through an argument (a file name) becomes '?', and
+ * of a text of more than 1000 bytes (a long path) a piece is left out in the middle: "...". */
 VKP_MUST_USE vkp_status vkp_fail(vkp_status code, const char *format, ...) VKP_PRINTF(2, 3);
 
 /* The text of the calling thread's latest failure; "" before any. Owned by the library, valid until

@@ -106,6 +106,8 @@ static vkp_status search_folder(search *s, const char *path)
 {
     struct dirent **entries;
     int count = scandir(path, &entries, not_hidden, by_bytes);
+    /* One that went away meanwhile is as if it had never been there. */
+    if (count < 0 && (errno == ENOENT || errno == ENOTDIR)) return VKP_OK;
     if (count < 0) return vkp_fail_errno("search the folder", path, errno);
     vkp_status status = VKP_OK;
     for (int i = 0; i < count; i++) {

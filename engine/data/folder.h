@@ -19,8 +19,8 @@ typedef struct vkp_folder {
  * locale. Hidden files and folders (names beginning with a dot) are left out. Links are followed; a folder
  * that is reached twice, as in a circle of links, is searched once. A link to nothing is listed if its name
  * is a picture's, so that it gets reported when read. If `path` is a file, the list is that file, whatever
- * its name. vkp_folder_free afterwards. VKP_INPUT: nothing at `path`, an empty folder, one without pictures;
- * VKP_IO: a folder that cannot be searched; VKP_MEMORY. */
+ * its name. vkp_folder_free afterwards. Folders that go away while they are searched are passed
+ * over. VKP_INPUT: nothing at `path`, an empty folder, one without pictures; VKP_IO: a folder that cannot be searched; VKP_MEMORY. */
 VKP_MUST_USE vkp_status vkp_folder_list(const char *path, vkp_folder *folder);
 
 /* Frees the list; a zeroed one is fine. */
