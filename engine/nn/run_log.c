@@ -104,6 +104,8 @@ static vkp_status measure_kept(int kind, const char *path, const char *content, 
         VKP_TRY(next_row(&rows, row, &got));
         if (got && row[0] > (double)last) break;
         end = rows.at;
+        /* Rows behind it go in any case, and a power cut may have left anything there. */
+        if (got && row[0] >= (double)last) break;
     }
     *kept = (size_t)(end - content);
     return VKP_OK;
