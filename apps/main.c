@@ -1,4 +1,5 @@
 /* vkpix COMMAND ...: finds the command, runs it, and turns its status into message and exit status. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -69,6 +70,8 @@ static vkp_status run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    /* A limit of file size is then an error like a full disk, which is told. */
+    signal(SIGXFSZ, SIG_IGN);
     const vkp_status status = run(argc, argv);
     if (status == VKP_OK) return EXIT_DONE;
     vkp_report_error(vkp_error());

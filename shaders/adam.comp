@@ -1,6 +1,6 @@
 #version 450
 // One step of Adam, in place: engine/ops/adam.c has the formula. Four elements at a time where the layout
-// allows, one at a time for what is left.
+// allows, one at a time for what is left. A number that is not finite any more rings hyper's alarm.
 #extension GL_GOOGLE_include_directive : require
 #include "tensor.glsl"
 layout(local_size_x = 64) in;
@@ -10,7 +10,8 @@ layout(std430, binding = 1) readonly buffer G4 { vec4 g4[]; };
 layout(std430, binding = 1) readonly buffer G { float g[]; };
 layout(std430, binding = 2) buffer State4 { vec4 state4[]; }; // m, v, m, v of two elements
 layout(std430, binding = 2) buffer State { float state[]; };
-layout(std430, binding = 3) readonly buffer Hyper { float hyper[]; };
+layout(std430, binding = 3) buffer Hyper { float hyper[]; };
+layout(std430, binding = 3) buffer Alarm { uint alarm[]; };
 layout(push_constant) uniform Push {
     Tensor pt, gt, statet, hypert;
     uint quads, count, step; // whole quadruples; elements; invocations that share them
@@ -22,6 +23,7 @@ void main()
     const uint at_p = push.pt.offset, at_g = push.gt.offset, at_state = push.statet.offset;
     const float step_size = hyper[h], root = hyper[h + 1], beta1 = hyper[h + 2], beta2 = hyper[h + 3];
     const float eps = hyper[h + 4], rest1 = hyper[h + 5], rest2 = hyper[h + 6], decay = hyper[h + 7];
+    float all = 0.0; // of magnitudes: finite while they are
     for (uint i = gl_GlobalInvocationID.x; i < quads; i += step) {
         const uint pair = at_state / 4 + 2 * i;
         const vec4 gradient = g4[at_g / 4 + i], a = state4[pair], b = state4[pair + 1];
@@ -31,7 +33,9 @@ void main()
         state4[pair + 1] = vec4(m.z, v.z, m.w, v.w);
         vec4 value = p4[at_p / 4 + i];
         if (decay != 0.0) value -= decay * value; // 1 - decay would round most of a small decay away
-        p4[at_p / 4 + i] = value - step_size * (m / (sqrt(v) / root + eps));
+        value -= step_size * (m / (sqrt(v) / root + eps));
+        p4[at_p / 4 + i] = value;
+        all += dot(abs(value) + v, vec4(1.0));
     }
     for (uint i = quads * 4 + gl_GlobalInvocationID.x; i < count; i += step) {
         const uint pair = at_state + 2 * i;
@@ -42,6 +46,9 @@ void main()
         state[pair + 1] = v;
         float value = p[at_p + i];
         if (decay != 0.0) value -= decay * value;
-        p[at_p + i] = value - step_size * (m / (sqrt(v) / root + eps));
+        value -= step_size * (m / (sqrt(v) / root + eps));
+        p[at_p + i] = value;
+        all += abs(value) + v;
     }
+    if ((floatBitsToUint(all) & 0x7f800000u) == 0x7f800000u) atomicOr(alarm[h + 8], floatBitsToUint(1.0));
 }

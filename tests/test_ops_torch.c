@@ -483,6 +483,7 @@ static void try_adam(trial *t)
         node.in[VKP_ADAM_G] = add_tensor(t, name, flat, VKP_STATE, gradient)->layout;
         node.in[VKP_ADAM_HYPER_IN] =
             add_tensor(t, "hyper", (vkp_shape){1, 1, 1, VKP_ADAM_HYPER}, VKP_STATE, hyper)->layout;
+        node.out[VKP_ADAM_HYPER_OUT] = node.in[VKP_ADAM_HYPER_IN];
         snprintf(name, sizeof name, "weight%u", step);
         node.out[VKP_ADAM_P_OUT] = add_tensor(t, name, flat, VKP_STATE, NULL)->layout;
         node.out[VKP_ADAM_STATE_OUT] = states[step] = add_tensor(t, "state", pairs, VKP_STATE, NULL)->layout;

@@ -54,6 +54,26 @@ static void end(flat *f)
 
 static float uniform(uint64_t stream, uint64_t i) { return 2 * vkp_random_float(7, stream, i) - 1; }
 
+/* Any one gradient that leaves its parameter or moments not finite is noticed, wherever it is: among
+ * quadruples, in what they leave, and where its square alone is too large. */
+static void expect_alarms(flat *f, float *p, float *g, float *state, float *hyper)
+{
+    static const int places[] = {0, 1, COUNT / 2, COUNT - 2, COUNT - 1};
+    const float values[] = {NAN, INFINITY, -INFINITY, 1e30f};
+    for (size_t i = 0; i < sizeof places / sizeof *places * 4; i++) {
+        const int place = places[i / 4];
+        const float before = g[place];
+        hyper[VKP_ADAM_ALARM] = 0;
+        assert_ok(vkp_program_run(f->program, 0, 1));
+        assert_true(hyper[VKP_ADAM_ALARM] == 0);
+        g[place] = values[i % 4];
+        assert_ok(vkp_program_run(f->program, 0, 1));
+        if (hyper[VKP_ADAM_ALARM] == 0) fail_msg("no alarm for %g at %d", (double)values[i % 4], place);
+        g[place] = before;
+        p[place] = state[2 * place] = state[2 * place + 1] = 0;
+    }
+}
+
 static void steps_in_place(bool narrow, uint32_t offset, double decay)
 {
     const double lr = 0.002, beta1 = 0.5, beta2 = 0.999, eps = 1e-8;
@@ -66,6 +86,7 @@ static void steps_in_place(bool narrow, uint32_t offset, double decay)
     float *hyper = add(&f, (vkp_shape){1, 1, 1, VKP_ADAM_HYPER}, offset, &node.in[VKP_ADAM_HYPER_IN]);
     node.out[VKP_ADAM_P_OUT] = node.in[VKP_ADAM_P];
     node.out[VKP_ADAM_STATE_OUT] = node.in[VKP_ADAM_STATE];
+    node.out[VKP_ADAM_HYPER_OUT] = node.in[VKP_ADAM_HYPER_IN];
     assert_ok(node.op->forward(f.program, &node));
     /* No copies; narrow, 64 elements a run. */
     assert_int_equal(vkp_program_dispatch_count(f.program), narrow ? 16 : 1);
@@ -90,6 +111,8 @@ static void steps_in_place(bool narrow, uint32_t offset, double decay)
         assert_float_equal(state[2 * i], m[i], 1e-6);
         assert_float_equal(state[2 * i + 1], v[i], 1e-8);
     }
+    assert_true(hyper[VKP_ADAM_ALARM] == 0);
+    expect_alarms(&f, p, g, state, hyper);
     end(&f);
 }
 

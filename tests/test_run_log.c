@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <xxhash.h>
 
 #include "base/file.h"
 #include "nn/run_log.h"
@@ -236,8 +237,12 @@ static void a_changed_file_is_noticed(void **state)
     make_checkpoint("changed", &sample);
     put("changed/optimizer.safetensors", "optimizeR");
     assert_int_equal(vkp_run_state_read("changed", &read), VKP_FORMAT);
-    assert_string_equal(vkp_error(), "cannot use changed/optimizer.safetensors (it is not the file that "
-                                     "state.yml was written with; use another checkpoint)");
+    assert_string_equal(vkp_error(), "cannot use changed/optimizer.safetensors (it is damaged: not the file "
+                                     "that state.yml was written with; use another checkpoint)");
+    put("changed/optimizer.safetensors", "optimize");
+    assert_int_equal(vkp_run_state_read("changed", &read), VKP_FORMAT);
+    assert_string_equal(vkp_error(), "cannot use changed/optimizer.safetensors (it has 8 bytes, not the 9 that "
+                                     "it was written with; use another checkpoint)");
     assert_int_equal(unlink("changed/generator.safetensors"), 0);
     assert_int_equal(vkp_run_state_read("changed", &read), VKP_IO);
     assert_int_equal(vkp_run_state_write("changed", &sample), VKP_IO);
@@ -245,7 +250,7 @@ static void a_changed_file_is_noticed(void **state)
     assert_int_equal(vkp_run_state_read("changed", &read), VKP_IO);
 }
 
-/* state.yml with its first `from` replaced by `to`. */
+/* state.yml of format 1, which has no checksum of its own, with its first `from` replaced by `to`. */
 static void edit_state(const char *from, const char *to)
 {
     void *text;
@@ -253,6 +258,8 @@ static void edit_state(const char *from, const char *to)
     char edited[2000];
     make_checkpoint("edited", &sample);
     assert_int_equal(vkp_file_read("edited/state.yml", 2000, &text, &bytes), VKP_OK);
+    *strstr(text, "generator_bytes") = 0;
+    memcpy(text, "format: 1", 9);
     char *at = strstr(text, from);
     if (!at) fail_msg("'%s' is not in %s", from, (char *)text);
     const int before = (int)(at - (char *)text);
@@ -270,7 +277,9 @@ static void a_damaged_state_is_refused(void **state)
         {"step: 1234567890123", "step: -1", "step"},
         {"step: 1234567890123", "step: many", "step"},
         {"seed: 4294967295", "seed: 4294967296", "seed"},
-        {"format: 1", "format: 2", "format is 2"},
+        {"format: 1", "format: 2", "does not fit its checksum"},
+        {"format: 1", "format: 0", "does not fit its checksum"},
+        {"format: 1", "formal: 1", "does not fit its checksum"},
         {"best_val_psnr: 7", "best_val_psnr: x", "best_val_psnr"},
         {"\nseconds: 3", "\nseconds: -3", "seconds"},
         {"\nseconds: 3", "\nseconds: nan #", "seconds"},
@@ -295,12 +304,47 @@ static void every_cut_of_a_state_is_refused(void **state)
     size_t bytes;
     make_checkpoint("cut", &sample);
     assert_int_equal(vkp_file_read("cut/state.yml", 2000, &text, &bytes), VKP_OK);
-    /* Without its last line end it still says all. */
-    for (size_t length = 0; length + 1 < bytes; length++) {
+    for (size_t length = 0; length < bytes; length++) {
         put_bytes("cut/state.yml", text, length);
         assert_int_equal(vkp_run_state_read("cut", &read), VKP_FORMAT);
     }
     free(text);
+}
+
+static void every_changed_bit_of_a_state_is_refused(void **state)
+{
+    (void)state;
+    vkp_run_state read;
+    void *text;
+    size_t bytes;
+    make_checkpoint("flipped", &sample);
+    assert_int_equal(vkp_file_read("flipped/state.yml", 2000, &text, &bytes), VKP_OK);
+    for (size_t i = 0; i < 8 * bytes; i++) {
+        char *at = (char *)text + i / 8;
+        *at = (char)(*at ^ 1 << i % 8);
+        put_bytes("flipped/state.yml", text, bytes);
+        assert_int_equal(vkp_run_state_read("flipped", &read), VKP_FORMAT);
+        *at = (char)(*at ^ 1 << i % 8);
+    }
+    free(text);
+}
+
+/* Whole, as its checksum says, but with what only a later vkpix understands: refused as such. */
+static void a_later_format_is_refused(void **state)
+{
+    (void)state;
+    static const char text[] = "format: 3\nnews: [1, 2]\n";
+    char later[200];
+    vkp_run_state read;
+    make_checkpoint("later", &sample);
+    snprintf(later, sizeof later, "%sstate_xxh3_64: %016llx\n", text,
+             (unsigned long long)XXH3_64bits(text, strlen(text)));
+    put("later/state.yml", later);
+    assert_int_equal(vkp_run_state_read("later", &read), VKP_INPUT);
+    assert_error_has("cannot use later/state.yml (its format is 3, this vkpix knows 1 to 2; use the vkpix");
+    later[strlen(text) - 3] = '3';
+    put("later/state.yml", later);
+    assert_int_equal(vkp_run_state_read("later", &read), VKP_FORMAT);
 }
 
 int main(void)
@@ -315,6 +359,8 @@ int main(void)
         cmocka_unit_test(a_changed_file_is_noticed),
         cmocka_unit_test(a_damaged_state_is_refused),
         cmocka_unit_test(every_cut_of_a_state_is_refused),
+        cmocka_unit_test(every_changed_bit_of_a_state_is_refused),
+        cmocka_unit_test(a_later_format_is_refused),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

@@ -1,8 +1,10 @@
 /* Whole files read and written through the POSIX calls; see file.h for the promise about final names. */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +99,9 @@ vkp_status vkp_file_read(const char *path, size_t limit, void **data, size_t *by
     return status;
 }
 
+/* Whose writer it is, and its count. */
+#define TEMPORARY ".vkpix-%ld-%u.tmp"
+
 /* The length of the folder part of `path`, its last '/' included; 0 for a bare name. */
 static size_t folder_length(const char *path) { return (size_t)(vkp_path_base(path) - path); }
 
@@ -109,8 +114,7 @@ static int create_temporary(vkp_file_writer *writer)
     writer->temporary = malloc(room);
     if (!writer->temporary) return ENOMEM;
     for (unsigned n = 0;; n++) {
-        snprintf(writer->temporary, room, "%.*s.vkpix-%ld-%u.tmp", (int)folder, writer->path,
-                 (long)getpid(), n);
+        snprintf(writer->temporary, room, "%.*s" TEMPORARY, (int)folder, writer->path, (long)getpid(), n);
         writer->fd = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (writer->fd >= 0) return 0;
         if (errno != EEXIST || n == 9999) return errno;
@@ -213,6 +217,29 @@ vkp_status vkp_file_write(const char *path, const void *data, size_t bytes)
     if (status == VKP_OK) return vkp_file_writer_commit(writer);
     vkp_file_writer_abandon(writer);
     return status;
+}
+
+static bool is_left_over(const char *name, bool all)
+{
+    long writer;
+    unsigned n;
+    char again[64];
+    if (sscanf(name, TEMPORARY, &writer, &n) != 2 || writer <= 0) return false;
+    snprintf(again, sizeof again, TEMPORARY, writer, n);
+    if (strcmp(name, again) != 0) return false;
+    return all || writer == (long)getpid() || (kill((pid_t)writer, 0) != 0 && errno == ESRCH);
+}
+
+void vkp_file_sweep(const char *folder, bool all)
+{
+    DIR *dir = opendir(folder);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        char *path;
+        if (!is_left_over(e->d_name, all) || vkp_path_join(folder, e->d_name, &path) != VKP_OK) continue;
+        unlink(path);
+        free(path);
+    }
+    if (dir) closedir(dir);
 }
 
 /* Makes each prefix of `path` that ends before a '/', then the whole. `path` is changed meanwhile. */

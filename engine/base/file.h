@@ -33,6 +33,11 @@ VKP_MUST_USE vkp_status vkp_file_writer_commit(vkp_file_writer *writer);
 /* Removes the temporary file and frees the writer; NULL is allowed. Leaves vkp_error() as it is. */
 void vkp_file_writer_abandon(vkp_file_writer *writer);
 
+/* Removes the temporary files in `folder` that killed processes left; this process has no writer open there.
+ * Those of other processes that live stay, unless `all` says that there can be none. What cannot be removed
+ * stays. */
+void vkp_file_sweep(const char *folder, bool all);
+
 /* Flushes the entries of the folder that holds `path`, so that a rename or removal there survives a power
  * cut. VKP_IO; VKP_MEMORY. */
 VKP_MUST_USE vkp_status vkp_file_sync_parent(const char *path);

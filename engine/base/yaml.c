@@ -47,37 +47,51 @@ static vkp_status out_of_memory(const char *path)
     return vkp_fail(VKP_MEMORY, "cannot hold %s (host memory ran out; free some memory)", path);
 }
 
-vkp_status vkp_yaml_load(const char *path, const cyaml_schema_value_t *schema, vkp_status code,
-                         const char *remedy, void **data)
+vkp_status vkp_yaml_parse(const char *name, const char *text, size_t bytes, const cyaml_schema_value_t *schema,
+                          vkp_status code, const char *remedy, void **data)
 {
     complaint why = {0};
     const cyaml_config_t config = configure(&why);
+    *data = NULL;
+    cyaml_err_t error = cyaml_load_data((const uint8_t *)text, bytes, &config, schema, data, NULL);
+    if (error == CYAML_OK) return VKP_OK;
+    *data = NULL;
+    if (error == CYAML_ERR_OOM) return out_of_memory(name);
+    return vkp_fail(code, "cannot use %s (%s%s; %s)", name, cyaml_strerror(error), why.text, remedy);
+}
+
+vkp_status vkp_yaml_load(const char *path, const cyaml_schema_value_t *schema, vkp_status code,
+                         const char *remedy, void **data)
+{
     void *content;
     size_t bytes;
     *data = NULL;
     VKP_TRY(vkp_file_read(path, FILE_LIMIT, &content, &bytes));
-    cyaml_err_t error = cyaml_load_data(content, bytes, &config, schema, data, NULL);
+    vkp_status status = vkp_yaml_parse(path, content, bytes, schema, code, remedy, data);
     free(content);
+    return status;
+}
+
+vkp_status vkp_yaml_print(const char *name, const cyaml_schema_value_t *schema, const void *data, char **text,
+                          size_t *bytes)
+{
+    complaint why = {0};
+    const cyaml_config_t config = configure(&why); /* whose memory is malloc's */
+    *text = NULL;
+    cyaml_err_t error = cyaml_save_data(text, bytes, &config, schema, data, 0);
     if (error == CYAML_OK) return VKP_OK;
-    *data = NULL;
-    if (error == CYAML_ERR_OOM) return out_of_memory(path);
-    return vkp_fail(code, "cannot use %s (%s%s; %s)", path, cyaml_strerror(error), why.text, remedy);
+    *text = NULL;
+    if (error == CYAML_ERR_OOM) return out_of_memory(name);
+    return vkp_fail(VKP_INTERNAL, "cannot write %s (%s%s; report it)", name, cyaml_strerror(error), why.text);
 }
 
 vkp_status vkp_yaml_save(const char *path, const cyaml_schema_value_t *schema, const void *data)
 {
-    complaint why = {0};
-    const cyaml_config_t config = configure(&why);
-    char *text = NULL;
-    size_t bytes = 0;
-    cyaml_err_t error = cyaml_save_data(&text, &bytes, &config, schema, data, 0);
-    if (error == CYAML_ERR_OOM) return out_of_memory(path);
-    if (error != CYAML_OK) {
-        return vkp_fail(VKP_INTERNAL, "cannot write %s (%s%s; report it)", path, cyaml_strerror(error),
-                        why.text);
-    }
+    char *text;
+    size_t bytes;
+    VKP_TRY(vkp_yaml_print(path, schema, data, &text, &bytes));
     vkp_status status = vkp_file_write(path, text, bytes);
-    cyaml_mem(NULL, text, 0);
+    free(text);
     return status;
 }
 

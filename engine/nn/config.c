@@ -42,7 +42,7 @@ static const config_key keys[] = {
     KEY_OF(d_norm, norms, "normalization in the discriminator"),
     KEY(d_pools, WHOLES, 1, 64, "average pools of the discriminator, outermost first"),
     KEY(d_every, WHOLE, 1, 1024, "the discriminator steps on every Nth batch"),
-    KEY(lr, NUMBER, 0, 1, "learning rate, at the start of a cosine"),
+    KEY(lr, NUMBER, 0, 1e6, "learning rate, at the start of a cosine"),
     KEY(lr_min, NUMBER, 0, 1, "learning rate at the end of a cosine"),
     KEY_OF(schedule, schedules, "course of the learning rate"),
     KEY(restart_every, WHOLE, 1, 1000000, "epochs until the cosine starts again"),

@@ -1,5 +1,6 @@
 #include "nn/params.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,6 +216,42 @@ vkp_status vkp_params_save(const vkp_params *p, const char *path)
         status = vkp_safetensors_write(path, list, count, &(vkp_safetensors_pair){"format", "pt"}, 1);
     free(values);
     return status;
+}
+
+/* Whether each of a tensor's numbers is finite; `each` of them for an element, one after the other. */
+static bool finite_tensor(const vkp_param *e, const float *values, uint64_t each)
+{
+    const float *at = values + e->offset * each, *end = at + vkp_shape_count(e->shape) * each;
+    while (at < end && isfinite(*at)) at++;
+    return at == end;
+}
+
+vkp_status vkp_params_find_not_finite(const vkp_params *p, const char *prefix, char found[VKP_PARAMS_FOUND])
+{
+    const struct {
+        const vkp_buffer *buffer;
+        const char *what;
+        uint64_t each;
+        bool all; /* of all tensors, not of the trained alone */
+    } places[] = {{&p->grads, "the gradient", 1, false},
+                  {&p->moments, "Adam's state", 2, false},
+                  {&p->values, "the value", 1, true}};
+    *found = 0;
+    for (size_t i = 0; i < sizeof places / sizeof *places && !*found; i++) {
+        const uint64_t bytes = (places[i].all ? p->total : p->trained) * places[i].each * sizeof(float);
+        if (!places[i].buffer->bytes) continue;
+        float *values = malloc(bytes);
+        if (!values) return no_memory();
+        const vkp_status status = vkp_buffer_read(p->device, places[i].buffer, 0, values, bytes);
+        for (uint32_t k = p->count; k-- && status == VKP_OK && !*found;) {
+            const vkp_param *e = &p->list[k];
+            if ((e->trained || places[i].all) && !finite_tensor(e, values, places[i].each))
+                snprintf(found, VKP_PARAMS_FOUND, "%s of %s.%s", places[i].what, prefix, e->name);
+        }
+        free(values);
+        VKP_TRY(status);
+    }
+    return VKP_OK;
 }
 
 /* What the optimizer keeps of each trained tensor, and, last, the values of all tensors. */

@@ -56,6 +56,13 @@ VKP_MUST_USE vkp_status vkp_params_load_file(vkp_params *params, const vkp_safet
                                              const char *name);
 VKP_MUST_USE vkp_status vkp_params_save(const vkp_params *params, const char *path);
 
+enum { VKP_PARAMS_FOUND = 96 };
+/* Looks for a number that is NaN or infinite: in gradients, then moments (each if it has them), then values.
+ * `found` becomes "" or "the gradient of PREFIX.NAME" and the like; of several tensors the last is named,
+ * at which walking backward began to fail. MEMORY, DEVICE. */
+VKP_MUST_USE vkp_status vkp_params_find_not_finite(const vkp_params *params, const char *prefix,
+                                                   char found[VKP_PARAMS_FOUND]);
+
 /* The optimizer's state, and the gradients that wait for its next step, of several networks in one file:
  * PREFIX.NAME.exp_avg, PREFIX.NAME.exp_avg_sq, PREFIX.NAME.grad; for the first `with_values` of them also
  * PREFIX.NAME.value, where the network's own file holds an average of them. A gradient that is zero by

@@ -104,6 +104,8 @@ static vkp_status measure_kept(int kind, const char *path, const char *content, 
         VKP_TRY(next_row(&rows, row, &got));
         if (got && row[0] > (double)last) break;
         end = rows.at;
+        /* Rows behind it go in any case, and a power cut may have left anything there. */
+        if (got && row[0] >= (double)last) break;
     }
     *kept = (size_t)(end - content);
     return VKP_OK;
@@ -165,12 +167,13 @@ static vkp_status add_row(vkp_run_log *log, int kind, const double *row)
     }
     text[length++] = '\n';
     const off_t before = lseek(log->fds[kind], 0, SEEK_END);
-    ssize_t written;
-    do written = write(log->fds[kind], text, length);
-    while (written < 0 && errno == EINTR);
-    if (written == (ssize_t)length) return VKP_OK;
-    /* Less than asked for without an error is how a full disk begins. */
-    return take_back(log, kind, before, written < 0 ? errno : ENOSPC);
+    /* Less than asked for is how a full disk begins; what it is follows with the rest. */
+    for (size_t done = 0; done < length;) {
+        const ssize_t written = write(log->fds[kind], text + done, length - done);
+        if (written < 0 && errno != EINTR) return take_back(log, kind, before, errno);
+        if (written > 0) done += (size_t)written;
+    }
+    return VKP_OK;
 }
 
 vkp_status vkp_run_log_add_epoch(vkp_run_log *log, const double row[VKP_LOG_COLUMNS])

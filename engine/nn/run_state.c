@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <xxhash.h>
 
@@ -15,10 +16,14 @@
 #include "base/yaml.h"
 #include "nn/safetensors.h"
 
-enum { FORMAT = 1, CHECKSUM_TEXT = 17, REAL_TEXT = 32, FILES = 3 };
+enum { FORMAT = 2, CHECKSUM_TEXT = 17, REAL_TEXT = 32, FILES = 3, TEXT_LIMIT = 1 << 16 };
 
 static const char *const files[FILES] = {"generator", "discriminator", "optimizer"};
 static const char none_text[] = "none";
+
+/* The last line, since format 2. */
+#define OWN_CHECKSUM "state_xxh3_64: "
+enum { OWN_LINE = sizeof OWN_CHECKSUM - 1 + CHECKSUM_TEXT }; /* with its line end, without a zero */
 
 typedef struct real {
     char text[REAL_TEXT];
@@ -29,12 +34,14 @@ typedef struct yaml_state {
     vkp_run_state state; /* its integers and its version */
     real best_val_psnr, seconds, sums[VKP_SUM_COUNT];
     char checksums[FILES][CHECKSUM_TEXT];
+    uint64_t bytes[FILES]; /* since format 2 */
 } yaml_state;
 
 #define FIELD_REAL(name, member) CYAML_FIELD_STRING(name, CYAML_FLAG_DEFAULT, yaml_state, member.text, 1)
 #define FIELD_WHOLE(name) CYAML_FIELD_UINT(#name, CYAML_FLAG_DEFAULT, yaml_state, state.name)
 #define FIELD_CHECKSUM(name, i)                                                                           \
     CYAML_FIELD_STRING(name, CYAML_FLAG_DEFAULT, yaml_state, checksums[i], CHECKSUM_TEXT - 1)
+#define FIELD_BYTES(name, i) CYAML_FIELD_UINT(name, CYAML_FLAG_OPTIONAL, yaml_state, bytes[i])
 
 static const cyaml_schema_field_t fields[] = {
     CYAML_FIELD_UINT("format", CYAML_FLAG_DEFAULT, yaml_state, format),
@@ -56,6 +63,9 @@ static const cyaml_schema_field_t fields[] = {
     FIELD_CHECKSUM("generator_xxh3_64", 0),
     FIELD_CHECKSUM("discriminator_xxh3_64", 1),
     FIELD_CHECKSUM("optimizer_xxh3_64", 2),
+    FIELD_BYTES("generator_bytes", 0),
+    FIELD_BYTES("discriminator_bytes", 1),
+    FIELD_BYTES("optimizer_bytes", 2),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, yaml_state, fields)};
@@ -70,25 +80,19 @@ static vkp_status file_path(const char *folder, const char *name, const char *en
     return vkp_path_join(folder, base, path);
 }
 
-static vkp_status sum_file(const char *path, char text[CHECKSUM_TEXT])
+static void sum(const void *data, size_t bytes, char text[CHECKSUM_TEXT])
 {
-    void *data;
-    size_t bytes;
-    VKP_TRY(vkp_file_read(path, VKP_SAFETENSORS_MAX_BYTES, &data, &bytes));
     snprintf(text, CHECKSUM_TEXT, "%016" PRIx64, (uint64_t)XXH3_64bits(data, bytes));
-    free(data);
-    return VKP_OK;
 }
 
-static vkp_status sum_files(const char *folder, char checksums[FILES][CHECKSUM_TEXT])
+static vkp_status sum_file(const char *path, char text[CHECKSUM_TEXT], uint64_t *bytes)
 {
-    for (int i = 0; i < FILES; i++) {
-        char *path;
-        VKP_TRY(file_path(folder, files[i], ".safetensors", &path));
-        vkp_status status = sum_file(path, checksums[i]);
-        free(path);
-        if (status != VKP_OK) return status;
-    }
+    void *data;
+    size_t size;
+    VKP_TRY(vkp_file_read(path, VKP_SAFETENSORS_MAX_BYTES, &data, &size));
+    sum(data, size, text);
+    *bytes = size;
+    free(data);
     return VKP_OK;
 }
 
@@ -110,6 +114,24 @@ static bool all_finite(const vkp_run_state *state)
     return finite;
 }
 
+/* The YAML text and the line that vouches for it. */
+static vkp_status write_summed(const char *path, const yaml_state *saved)
+{
+    char *text, line[OWN_LINE + 1], checksum[CHECKSUM_TEXT];
+    size_t bytes;
+    VKP_TRY(vkp_yaml_print(path, &schema, saved, &text, &bytes));
+    sum(text, bytes, checksum);
+    snprintf(line, sizeof line, OWN_CHECKSUM "%s\n", checksum);
+    vkp_file_writer *writer;
+    vkp_status status = vkp_file_writer_open(path, &writer);
+    if (status == VKP_OK) status = vkp_file_writer_write(writer, text, bytes);
+    free(text);
+    if (status == VKP_OK) status = vkp_file_writer_write(writer, line, OWN_LINE);
+    if (status == VKP_OK) return vkp_file_writer_commit(writer);
+    vkp_file_writer_abandon(writer);
+    return status;
+}
+
 vkp_status vkp_run_state_write(const char *folder, const vkp_run_state *state)
 {
     if (!all_finite(state)) {
@@ -121,10 +143,16 @@ vkp_status vkp_run_state_write(const char *folder, const vkp_run_state *state)
     if (state->best_epoch) put_real(&saved.best_val_psnr, state->best_val_psnr);
     else snprintf(saved.best_val_psnr.text, REAL_TEXT, "%s", none_text);
     for (int i = 0; i < VKP_SUM_COUNT; i++) put_real(&saved.sums[i], state->epoch_sums[i]);
-    VKP_TRY(sum_files(folder, saved.checksums));
+    vkp_status status = VKP_OK;
     char *path;
+    for (int i = 0; i < FILES && status == VKP_OK; i++) {
+        VKP_TRY(file_path(folder, files[i], ".safetensors", &path));
+        status = sum_file(path, saved.checksums[i], &saved.bytes[i]);
+        free(path);
+    }
+    VKP_TRY(status);
     VKP_TRY(file_path(folder, "state", ".yml", &path));
-    vkp_status status = vkp_yaml_save(path, &schema, &saved);
+    status = write_summed(path, &saved);
     free(path);
     return status;
 }
@@ -167,44 +195,96 @@ static vkp_status check_state(const char *path, const vkp_run_state *state)
     return VKP_OK;
 }
 
+/* The length first: a file that is cut short need not be read. */
+static vkp_status check_file(const char *path, const yaml_state *loaded, int i)
+{
+    char found[CHECKSUM_TEXT];
+    uint64_t bytes = 0;
+    struct stat info;
+    if (loaded->format > 1 && stat(path, &info) == 0 && (uintmax_t)info.st_size != loaded->bytes[i])
+        return vkp_fail(VKP_FORMAT,
+                        "cannot use %s (it has %ju bytes, not the %" PRIu64 " that it was written with; %s)",
+                        path, (uintmax_t)info.st_size, loaded->bytes[i], remedy);
+    VKP_TRY(sum_file(path, found, &bytes));
+    if (strcmp(found, loaded->checksums[i]) == 0) return VKP_OK;
+    return vkp_fail(VKP_FORMAT,
+                    "cannot use %s (it is damaged: not the file that state.yml was written with; %s)", path,
+                    remedy);
+}
+
 static vkp_status check_files(const char *folder, const yaml_state *loaded)
 {
-    char found[FILES][CHECKSUM_TEXT];
-    VKP_TRY(sum_files(folder, found));
-    for (int i = 0; i < FILES; i++) {
-        if (strcmp(found[i], loaded->checksums[i]) == 0) continue;
-        return vkp_fail(VKP_FORMAT,
-                        "cannot use %s/%s.safetensors (it is not the file that state.yml was written with; "
-                        "%s)",
-                        folder, files[i], remedy);
+    vkp_status status = VKP_OK;
+    for (int i = 0; i < FILES && status == VKP_OK; i++) {
+        char *path;
+        VKP_TRY(file_path(folder, files[i], ".safetensors", &path));
+        status = check_file(path, loaded, i);
+        free(path);
     }
-    return VKP_OK;
+    return status;
 }
 
 static vkp_status take_state(const char *folder, const char *path, const yaml_state *loaded,
                              vkp_run_state *state)
 {
     if (!loaded) return vkp_fail(VKP_FORMAT, "cannot use %s (it is empty; %s)", path, remedy);
-    if (loaded->format != FORMAT) {
-        return vkp_fail(VKP_FORMAT,
-                        "cannot use %s (its format is %u, this vkpix knows %d; use the vkpix that wrote it)",
-                        path, (unsigned)loaded->format, FORMAT);
-    }
     *state = loaded->state;
     VKP_TRY(get_reals(path, loaded, state));
     VKP_TRY(check_state(path, state));
     return check_files(folder, loaded);
 }
 
+/* Whether the text ends in a line that vouches for what is before it; *bytes becomes the length of that. */
+static bool ends_in_own_sum(const char *text, size_t *bytes)
+{
+    char line[OWN_LINE + 1], checksum[CHECKSUM_TEXT];
+    if (*bytes < OWN_LINE) return false;
+    sum(text, *bytes - OWN_LINE, checksum);
+    snprintf(line, sizeof line, OWN_CHECKSUM "%s\n", checksum);
+    if (memcmp(text + *bytes - OWN_LINE, line, OWN_LINE) != 0) return false;
+    *bytes -= OWN_LINE;
+    return true;
+}
+
+/* Before anything else is believed: format 1 alone does without its own checksum, and a later one may hold
+ * what this schema does not know. */
+static vkp_status check_text(const char *path, const char *text, size_t *bytes)
+{
+    unsigned format = 0;
+    const bool known = sscanf(text, "format: %u", &format) == 1 && format > 0;
+    const bool summed = ends_in_own_sum(text, bytes);
+    if (!known || summed != (format > 1) || (format == 1 && strstr(text, OWN_CHECKSUM)))
+        return vkp_fail(VKP_FORMAT, "cannot use %s (it is damaged: its text does not fit its checksum; %s)",
+                        path, remedy);
+    if (format <= FORMAT) return VKP_OK;
+    return vkp_fail(VKP_INPUT,
+                    "cannot use %s (its format is %u, this vkpix knows 1 to %d; use the vkpix that wrote it, or a "
+                    "later one)",
+                    path, format, FORMAT);
+}
+
+static vkp_status read_text(const char *folder, const char *path, const char *text, size_t bytes,
+                            vkp_run_state *state)
+{
+    void *loaded;
+    VKP_TRY(check_text(path, text, &bytes));
+    VKP_TRY(vkp_yaml_parse(path, text, bytes, &schema, VKP_FORMAT, remedy, &loaded));
+    const vkp_status status = take_state(folder, path, loaded, state);
+    vkp_yaml_free(&schema, loaded);
+    return status;
+}
+
 vkp_status vkp_run_state_read(const char *folder, vkp_run_state *state)
 {
     char *path;
-    void *loaded;
+    void *text;
+    size_t bytes;
     VKP_TRY(file_path(folder, "state", ".yml", &path));
-    vkp_status status = vkp_yaml_load(path, &schema, VKP_FORMAT, remedy, &loaded);
+    vkp_status status = vkp_file_read(path, TEXT_LIMIT, &text, &bytes);
+    if (status == VKP_INPUT) status = vkp_fail(VKP_FORMAT, "%s", vkp_error());
     if (status == VKP_OK) {
-        status = take_state(folder, path, loaded, state);
-        vkp_yaml_free(&schema, loaded);
+        status = read_text(folder, path, text, bytes, state);
+        free(text);
     }
     free(path);
     return status;

@@ -1,8 +1,10 @@
 /* state.yml: where a run stands, and the word for the other files of its checkpoint.
  *
  * A checkpoint is a folder with generator.safetensors, discriminator.safetensors, optimizer.safetensors and
- * state.yml. state.yml is written last and holds the XXH3 checksums of the other three: a checkpoint is whole
- * exactly when vkp_run_state_read succeeds. */
+ * state.yml. state.yml is written last and holds the lengths and XXH3 checksums of the other three, and in its
+ * last line the checksum of all that stands before: a checkpoint is whole exactly when vkp_run_state_read
+ * succeeds. Its first line is its format. Format 1, of the first vkpix, has neither the lengths nor the last line;
+ * it is still read. */
 #ifndef VKP_NN_RUN_STATE_H
 #define VKP_NN_RUN_STATE_H
 
@@ -32,9 +34,9 @@ typedef struct vkp_run_state {
  * missing, or as vkp_file_write; VKP_INTERNAL: a number that is not finite; VKP_MEMORY. */
 VKP_MUST_USE vkp_status vkp_run_state_write(const char *folder, const vkp_run_state *state);
 
-/* Reads FOLDER/state.yml and checks the three files against it. VKP_FORMAT: missing, unknown or impossible
- * entries, another format, or a file that is not the one state.yml was written with; VKP_IO: a file is
- * missing; VKP_MEMORY. *state is undefined on failure. */
+/* Reads FOLDER/state.yml and checks the three files against it. VKP_FORMAT: damaged, missing, unknown or
+ * impossible entries, or a file that is not the one state.yml was written with; VKP_INPUT: whole, but of a later
+ * format; VKP_IO: a file is missing; VKP_MEMORY. *state is undefined on failure. */
 VKP_MUST_USE vkp_status vkp_run_state_read(const char *folder, vkp_run_state *state);
 
 #endif

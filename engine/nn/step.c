@@ -176,7 +176,7 @@ static vkp_status write_adam(writing *w, const vkp_params *p, uint32_t hyper_pla
     vkp_value in[VKP_MAX_IN] = {0};
     for (int i = 0; i < 4; i++)
         VKP_TRY(vkp_graph_tensor(s->graph, &tensors[i], VKP_GRADS_NONE, NULL, name, &in[i]));
-    vkp_value out[VKP_MAX_OUT] = {in[VKP_ADAM_P], in[VKP_ADAM_STATE]};
+    vkp_value out[VKP_MAX_OUT] = {in[VKP_ADAM_P], in[VKP_ADAM_STATE], in[VKP_ADAM_HYPER_IN]};
     return vkp_graph_apply(s->graph, &vkp_op_adam, &(vkp_attr){0}, name, in, out);
 }
 
@@ -370,6 +370,27 @@ vkp_status vkp_step_submit(vkp_step *s, const vkp_step_inputs *in)
     return vkp_program_submit(s->program, SECTION_GRADIENTS, in->update_d ? 3 : 2);
 }
 
+static bool finite_losses(const vkp_losses *l)
+{
+    return isfinite(l->d_adv) && isfinite(l->g_adv) && isfinite(l->g_l1) && isfinite(l->classes);
+}
+
+/* The rare case, in which it may take a while to find out what it was. */
+static vkp_status not_finite(const vkp_step *s, const vkp_losses *l)
+{
+    static const char todo[] = "the weights are lost; begin anew from a checkpoint's weights, --init-g and "
+                               "--init-d, with a lower --set lr";
+    char name[VKP_PARAMS_FOUND] = "";
+    VKP_TRY(vkp_params_find_not_finite(&s->model->generator, "generator", name));
+    if (!*name && s->adversarial)
+        VKP_TRY(vkp_params_find_not_finite(&s->model->discriminator, "discriminator", name));
+    if (*name)
+        return vkp_fail(VKP_NOT_FINITE, "%s is not finite (losses D %g, G %g, L1 %g; %s)", name, l->d_adv,
+                        l->g_adv, l->g_l1, todo);
+    return vkp_fail(VKP_NOT_FINITE, "the loss is not finite (D %g, G %g, L1 %g, classes %g; %s)", l->d_adv,
+                    l->g_adv, l->g_l1, l->classes, todo);
+}
+
 vkp_status vkp_step_finish(vkp_step *s, vkp_losses *losses, double *psnr)
 {
     VKP_TRY(vkp_program_wait(s->program));
@@ -389,13 +410,10 @@ vkp_status vkp_step_finish(vkp_step *s, vkp_losses *losses, double *psnr)
         m->d_adam_steps += s->update_d;
         m->discriminator.batches_tracked += 3;
     }
-    if (!isfinite(losses->d_adv) || !isfinite(losses->g_adv) || !isfinite(losses->g_l1) ||
-        !isfinite(losses->classes))
-        return vkp_fail(VKP_NOT_FINITE,
-                        "the loss is not finite (D %g, G %g, L1 %g; lower --set lr and --resume from "
-                        "the last checkpoint)",
-                        losses->d_adv, losses->g_adv, losses->g_l1);
-    return VKP_OK;
+    const bool g_broke = floats[VKP_AT_HYPER_G + VKP_ADAM_ALARM] != 0;
+    const bool d_broke = s->adversarial && s->update_d && floats[VKP_AT_HYPER_D + VKP_ADAM_ALARM] != 0;
+    if (!g_broke && !d_broke && finite_losses(losses)) return VKP_OK;
+    return not_finite(s, losses);
 }
 
 vkp_graph *vkp_step_graph(const vkp_step *s) { return s->graph; }

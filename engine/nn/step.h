@@ -71,8 +71,8 @@ typedef struct vkp_step_inputs {
 } vkp_step_inputs;
 
 /* Starts a step and returns; vkp_step_finish waits for it, counts it in the model and gives its losses and
- * the PSNR in dB of each picture (batch of them, valid pixels only). NOT_FINITE when a loss is NaN or
- * infinite. */
+ * the PSNR in dB of each picture (batch of them, valid pixels only). NOT_FINITE when a loss, a parameter or
+ * one of Adam's moments is NaN or infinite after it; the text names the tensor where one can be found. */
 VKP_MUST_USE vkp_status vkp_step_submit(vkp_step *step, const vkp_step_inputs *inputs);
 VKP_MUST_USE vkp_status vkp_step_finish(vkp_step *step, vkp_losses *losses, double *psnr);
 

@@ -15,6 +15,7 @@
 #include "base/version.h"
 #include "nn/checkpoint.h"
 #include "nn/report.h"
+#include "nn/run_lock.h"
 #include "nn/run_log.h"
 #include "nn/run_set.h"
 #include "nn/run_split.h"
@@ -105,27 +106,58 @@ static void fill_state(trainer *t)
 
 static vkp_status write_last(trainer *t)
 {
-    char name[64];
-    if (t->state.epoch_steps)
-        snprintf(name, sizeof name, "step_%08" PRIu64, t->state.step);
-    else
-        snprintf(name, sizeof name, "epoch_%03u", t->state.epoch);
     fill_state(t);
-    if (t->log) VKP_TRY(vkp_run_log_sync(t->log));
-    return vkp_checkpoint_write(t->options->out, name, "last", t->config.checkpoint_every, &t->model,
-                                &t->state);
+    VKP_TRY(vkp_run_log_sync(t->log));
+    return vkp_checkpoint_write_last(t->options->out, t->config.checkpoint_every, &t->model, &t->state);
+}
+
+static vkp_status write_best(trainer *t)
+{
+    fill_state(t);
+    VKP_TRY(vkp_run_log_sync(t->log));
+    return vkp_checkpoint_write_best(t->options->out, &t->model, &t->state);
+}
+
+/* What a killed process was writing, but for checkpoints. */
+static void sweep_run(const char *run)
+{
+    static const char *const folders[] = {"", "figures", "previews"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        char *path;
+        if (vkp_path_join(run, folders[i], &path) != VKP_OK) continue;
+        vkp_file_sweep(path, false);
+        free(path);
+    }
+}
+
+/* Takes the folder for this process, which must hold a run exactly when one is to be resumed. */
+static vkp_status take_run(const vkp_train_options *o, int *lock)
+{
+    char *path;
+    *lock = -1;
+    if (!o->resume) VKP_TRY(vkp_folder_make(o->out));
+    VKP_TRY(vkp_path_join(o->out, "config.yml", &path));
+    /* A folder that is no run gets no lock file either. */
+    vkp_status status = VKP_OK;
+    if (!o->resume || vkp_file_exists(path)) status = vkp_run_lock_take(o->out, lock);
+    if (status == VKP_OK && o->resume && !vkp_file_exists(path))
+        status = vkp_fail(VKP_INPUT,
+                          "%s holds no run to resume (config.yml is missing; leave --resume out to begin one)",
+                          o->out);
+    if (status == VKP_OK && !o->resume && vkp_file_exists(path))
+        status = vkp_fail(VKP_USAGE,
+                          "%s holds a run already (config.yml is there; add --resume to continue it, or give "
+                          "another --out)",
+                          o->out);
+    free(path);
+    if (status == VKP_OK) sweep_run(o->out);
+    return status;
 }
 
 static vkp_status start_new(trainer *t)
 {
     char path[4096];
     const vkp_train_options *o = t->options;
-    VKP_TRY(run_path(t, "config.yml", path));
-    if (vkp_file_exists(path))
-        return vkp_fail(VKP_USAGE,
-                        "%s holds a run already (config.yml is there; add --resume to continue it, or give "
-                        "another --out)",
-                        o->out);
     static const char *const folders[] = {"figures", "previews", "checkpoints"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         VKP_TRY(run_path(t, folders[i], path));
@@ -145,10 +177,6 @@ static vkp_status check_same_config(trainer *t)
 {
     char path[4096], names[512];
     VKP_TRY(run_path(t, "config.yml", path));
-    if (!vkp_file_exists(path))
-        return vkp_fail(VKP_INPUT,
-                        "%s holds no run to resume (config.yml is missing; leave --resume out to begin one)",
-                        t->options->out);
     vkp_config saved;
     VKP_TRY(vkp_config_preset(&saved, NULL));
     VKP_TRY(vkp_config_load(&saved, path));
@@ -177,10 +205,13 @@ static vkp_status start_again(trainer *t)
     if (status == VKP_OK)
         message(t, "resuming after epoch %u and %u steps of the next, from %s", t->state.epoch,
                 t->state.epoch_steps, path);
+    if (status == VKP_OK)
+        status = vkp_run_log_open(t->options->out, t->state.epoch, (int64_t)t->state.step - 1, &t->log);
+    if (status == VKP_OK)
+        status = vkp_checkpoint_settle(t->options->out, path, t->config.checkpoint_every, &t->model, &t->state);
     free(path);
-    VKP_TRY(status);
     t->seconds_before = t->state.seconds;
-    return vkp_run_log_open(t->options->out, t->state.epoch, (int64_t)t->state.step - 1, &t->log);
+    return status;
 }
 
 /* Which variants the programs written so far are made of: a resumed run is to take the same. */
@@ -430,7 +461,9 @@ static vkp_status report_epoch(trainer *t, double row[VKP_LOG_COLUMNS])
         epoch == 1 || epoch % t->config.preview_every == 0 || t->stopping || epoch == t->config.epochs;
     if (t->validation) {
         vkp_status status = vkp_validation_run(t->validation, &val_l1, &val_psnr, show ? &preview : NULL);
-        if (status == VKP_OK && preview.count) status = write_preview(t, epoch, &preview);
+        /* Previews and figures are for the eye: one that cannot be written is no reason to stop training. */
+        if (status == VKP_OK && preview.count && write_preview(t, epoch, &preview) != VKP_OK)
+            message(t, "no preview: %s", vkp_error());
         vkp_preview_free(&preview);
         VKP_TRY(status);
     }
@@ -445,7 +478,6 @@ static vkp_status report_epoch(trainer *t, double row[VKP_LOG_COLUMNS])
                                             now() - t->epoch_started};
     memcpy(row, values, sizeof values);
     VKP_TRY(vkp_run_log_add_epoch(t->log, row));
-    /* Pictures of the numbers, which are safe by now: not drawing them is no reason to stop training. */
     if (vkp_report_figures(t->options->out) != VKP_OK) message(t, "no figures: %s", vkp_error());
     return VKP_OK;
 }
@@ -459,12 +491,9 @@ static vkp_status end_epoch(trainer *t, const double row[VKP_LOG_COLUMNS])
     s->d_batches = 0; /* what an odd last batch left waiting is dropped */
     memset(s->epoch_sums, 0, sizeof s->epoch_sums);
     if (!isnan(psnr) && !(psnr <= s->best_val_psnr)) {
-        char name[64];
         s->best_val_psnr = psnr;
         s->best_epoch = s->epoch;
-        snprintf(name, sizeof name, "best_epoch_%03u_%.2fdB", s->epoch, psnr);
-        fill_state(t);
-        VKP_TRY(vkp_checkpoint_write(t->options->out, name, "best", 0, &t->model, s));
+        VKP_TRY(write_best(t));
     }
     VKP_TRY(write_last(t));
     report_progress(t,
@@ -478,8 +507,10 @@ static vkp_status end_epoch(trainer *t, const double row[VKP_LOG_COLUMNS])
 
 static vkp_status run(trainer *t)
 {
-    if (t->state.step && should_stop(t))
-        message(t, "nothing to do: the run has %" PRIu64 " steps already", t->state.step);
+    if (should_stop(t)) {
+        if (!t->state.step) VKP_TRY(begin_run(t)); /* stopped so early, it can still be resumed */
+        else message(t, "nothing to do: the run has %" PRIu64 " steps already", t->state.step);
+    }
     while (t->state.epoch < t->config.epochs && !should_stop(t)) {
         double row[VKP_LOG_COLUMNS];
         bool ended;
@@ -487,8 +518,10 @@ static vkp_status run(trainer *t)
         if (!t->state.epoch_steps)
             return vkp_fail(VKP_INPUT, "no picture of %s could be read (see above; check the files)",
                             t->options->data);
+        /* Who asked for a stop may not wait for a validation. */
+        if (!ended) VKP_TRY(write_last(t));
         VKP_TRY(report_epoch(t, row));
-        if (!ended) return write_last(t);
+        if (!ended) return vkp_run_log_sync(t->log);
         VKP_TRY(end_epoch(t, row));
     }
     return VKP_OK;
@@ -508,24 +541,34 @@ static void close_trainer(trainer *t)
     free(t->psnr);
 }
 
-vkp_status vkp_train(vkp_device *device, const vkp_config *config, const vkp_train_options *options)
+/* A run in a folder that is this process's own, with all of its options. */
+static vkp_status train_in(vkp_device *device, const vkp_config *config, const vkp_train_options *options)
 {
-    vkp_train_options own = *options;
-    char *val = NULL;
-    if (own.resume) VKP_TRY(vkp_run_split_resume(&own, &val));
-    trainer t = {.device = device, .options = &own, .config = *config, .started = now()};
+    trainer t = {.device = device, .options = options, .config = *config, .started = now()};
     /* Also in the settings that the run keeps; blur that no picture gets needs no pass of its own. */
-    if (!own.augment) {
+    if (!options->augment) {
         t.config.blur = t.config.flip = t.config.jitter = t.config.degrade = 0;
         t.config.view_min = t.config.view_max = 0;
     }
     vkp_status status = vkp_config_check(&t.config);
-    if (status == VKP_OK) status = own.resume ? start_again(&t) : start_new(&t);
+    if (status == VKP_OK) status = options->resume ? start_again(&t) : start_new(&t);
     if (status == VKP_OK) status = open_feeds(&t);
     t.started = now();
     t.steps_before = t.state.step;
     if (status == VKP_OK) status = run(&t);
     close_trainer(&t);
+    return status;
+}
+
+vkp_status vkp_train(vkp_device *device, const vkp_config *config, const vkp_train_options *options)
+{
+    vkp_train_options own = *options;
+    char *val = NULL;
+    int lock;
+    vkp_status status = take_run(&own, &lock);
+    if (status == VKP_OK && own.resume) status = vkp_run_split_resume(&own, &val);
+    if (status == VKP_OK) status = train_in(device, config, &own);
+    vkp_run_lock_release(lock);
     free(val);
     return status;
 }

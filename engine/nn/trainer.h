@@ -42,9 +42,9 @@ typedef struct vkp_train_options {
  * RUN/config.yml, of which only epochs, checkpoint_every and preview_every may change, and the division of
  * pictures in RUN/split.yml, which need not be given again.
  *
- * In `out`: config.yml, split.yml, log.csv, steps.csv, figures/, previews/, checkpoints/, and
+ * In `out`: lock (nn/run_lock.h), config.yml, split.yml, log.csv, steps.csv, figures/, previews/, checkpoints/, and
  * variants.txt where the device has a chooser (ops/variant.h). Errors: INPUT, IO, USAGE,
- * DEVICE_MEMORY, NOT_FINITE (names the step; the last good checkpoint stays), DEVICE_LOST. */
+ * DEVICE_MEMORY, NOT_FINITE (names step and tensor; the last good checkpoint stays), DEVICE_LOST. */
 VKP_MUST_USE vkp_status vkp_train(vkp_device *device, const vkp_config *config,
                                   const vkp_train_options *options);
 

@@ -4,7 +4,7 @@
  *   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
  *   p = p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
  * m and v lie interleaved in one tensor: a shader may bind 4 storage buffers on any device, and a run of
- * elements is one range of it. */
+ * elements is one range of it. For the same reason the alarm is a word of hyper. */
 #include "ops/adam.h"
 
 #include <math.h>
@@ -18,7 +18,7 @@ void vkp_adam_hyper(double lr, double beta1, double beta2, double eps, double de
 {
     const double t = (double)step;
     const double values[VKP_ADAM_HYPER] = {lr / (1 - pow(beta1, t)), sqrt(1 - pow(beta2, t)), beta1, beta2,
-                                           eps, 1 - beta1, 1 - beta2, lr * decay};
+                                           eps, 1 - beta1, 1 - beta2, lr * decay, 0};
     for (int i = 0; i < VKP_ADAM_HYPER; i++) hyper[i] = (float)values[i];
 }
 
@@ -35,6 +35,7 @@ static vkp_status shape(const vkp_node *node, vkp_shape out[VKP_MAX_OUT])
                         vkp_shape_text(g, gt), vkp_shape_text(state, st));
     out[VKP_ADAM_P_OUT] = p;
     out[VKP_ADAM_STATE_OUT] = state;
+    out[VKP_ADAM_HYPER_OUT] = node->in[VKP_ADAM_HYPER_IN].shape;
     return VKP_OK;
 }
 
@@ -48,6 +49,8 @@ static vkp_status forward(vkp_program *program, const vkp_node *node)
 {
     const vkp_device *device = vkp_program_device(program);
     const uint32_t all = node->in[VKP_ADAM_P].shape.w, run = vkp_flat_run(device, 2 * sizeof(float));
+    const vkp_tensor *hyper = &node->out[VKP_ADAM_HYPER_OUT];
+    VKP_TRY(copy_unless_same(program, &node->in[VKP_ADAM_HYPER_IN], hyper));
     for (uint64_t start = 0; start < all; start += run) {
         const uint32_t count = all - start < run ? (uint32_t)(all - start) : run;
         const vkp_tensor p_in = vkp_flat_part(&node->in[VKP_ADAM_P], start, count);
@@ -63,7 +66,7 @@ static vkp_status forward(vkp_program *program, const vkp_node *node)
         vkp_bind(device, &d, &p, VKP_READ_WRITE);
         vkp_bind(device, &d, &g, VKP_READ);
         vkp_bind(device, &d, &state, VKP_READ_WRITE);
-        vkp_bind(device, &d, &node->in[VKP_ADAM_HYPER_IN], VKP_READ);
+        vkp_bind(device, &d, hyper, VKP_READ_WRITE);
         vkp_push(&d, aligned ? count / 4 : 0);
         vkp_push(&d, count);
         vkp_push(&d, d.groups[0] * 64);
@@ -84,6 +87,7 @@ static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
         out[VKP_ADAM_STATE_OUT][2 * i] = m;
         out[VKP_ADAM_STATE_OUT][2 * i + 1] = v;
     }
+    for (int i = 0; i < VKP_ADAM_HYPER; i++) out[VKP_ADAM_HYPER_OUT][i] = hyper[i];
 }
 
 /* attr.mode is the step: the first begins with an empty state, later ones with m of both signs and v >= 0.
@@ -117,7 +121,7 @@ const vkp_op vkp_op_adam = {
     .name = "adam",
     .summary = "the Adam optimizer's step for all parameters at once, with decoupled weight decay if wanted",
     .in = {{"p", VKP_STATE}, {"g", VKP_STATE}, {"state", VKP_STATE}, {"hyper", VKP_STATE}},
-    .out = {{"p", VKP_STATE}, {"state", VKP_STATE}},
+    .out = {{"p", VKP_STATE}, {"state", VKP_STATE}, {"hyper", VKP_STATE}},
     .shape = shape,
     .forward = forward,
     .reference = reference,
