@@ -39,6 +39,22 @@ vkp_status vkp_vk_status(VkResult result, const char *what)
     }
 }
 
+vkp_status vkp_vk_made(VkResult result, void *handle, size_t bytes, const char *what)
+{
+    if (result != VK_SUCCESS) memset(handle, 0, bytes);
+    return vkp_vk_status(result, what);
+}
+
+void vkp_device_settle(vkp_device *d)
+{
+    /* A wait that found no memory says nothing about the work. A lost device has none. */
+    enum { TRIES = 3 };
+    for (int i = 0; i < TRIES && !d->silent; i++) {
+        const VkResult result = vkDeviceWaitIdle(d->handle);
+        if (result == VK_SUCCESS || result == VK_ERROR_DEVICE_LOST) return;
+    }
+}
+
 const char *vkp_device_type_name(VkPhysicalDeviceType type)
 {
     switch (type) {
@@ -111,16 +127,12 @@ static vkp_status make_instance(vkp_device *device, VkInstance *out)
     if (result == VK_ERROR_INCOMPATIBLE_DRIVER)
         return vkp_fail(VKP_NO_DEVICE, "no Vulkan driver (the loader found none; install a driver such as "
                                        "mesa-vulkan-drivers)");
-    VKP_TRY(vkp_vk_status(result, "making the Vulkan instance"));
+    VKP_TRY(VKP_VK_MADE(result, out, "making the Vulkan instance"));
     volkLoadInstance(*out);
     if (validate) {
         device->debug_names = true;
-        VkResult made = vkCreateDebugUtilsMessengerEXT(*out, &messenger, NULL, &device->messenger);
-        if (made != VK_SUCCESS) {
-            vkDestroyInstance(*out, NULL);
-            *out = VK_NULL_HANDLE;
-            return vkp_vk_status(made, "making the validation messenger");
-        }
+        const VkResult made = vkCreateDebugUtilsMessengerEXT(*out, &messenger, NULL, &device->messenger);
+        VKP_TRY(VKP_VK_MADE(made, &device->messenger, "making the validation messenger"));
     }
     return VKP_OK;
 }
@@ -380,15 +392,16 @@ static vkp_status make_device(vkp_device *d)
                                      .pQueueCreateInfos = &queue,
                                      .enabledExtensionCount = d->subgroup_control,
                                      .ppEnabledExtensionNames = extensions};
-    VKP_TRY(vkp_vk_status(vkCreateDevice(d->physical, &info, NULL, &d->handle), "opening the Vulkan device"));
+    VKP_TRY(VKP_VK_MADE(vkCreateDevice(d->physical, &info, NULL, &d->handle), &d->handle,
+                        "opening the Vulkan device"));
     volkLoadDevice(d->handle);
     vkGetDeviceQueue(d->handle, d->queue_family, 0, &d->queue);
     vkGetPhysicalDeviceMemoryProperties(d->physical, &d->memory);
     const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                           .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
                                           .queueFamilyIndex = d->queue_family};
-    VKP_TRY(vkp_vk_status(vkCreateCommandPool(d->handle, &pool, NULL, &d->command_pool),
-                          "making the command pool"));
+    VKP_TRY(VKP_VK_MADE(vkCreateCommandPool(d->handle, &pool, NULL, &d->command_pool), &d->command_pool,
+                        "making the command pool"));
     vkp_device_name(d, VK_OBJECT_TYPE_COMMAND_POOL, (uint64_t)d->command_pool, "commands");
     vkp_device_name(d, VK_OBJECT_TYPE_QUEUE, (uint64_t)(uintptr_t)d->queue, "compute");
     return VKP_OK;
@@ -431,7 +444,7 @@ void vkp_device_close(vkp_device *d)
 {
     if (!d) return;
     if (d->handle) {
-        vkDeviceWaitIdle(d->handle);
+        vkp_device_settle(d);
         vkp_pipeline_cache_close(d);
         if (d->command_pool) vkDestroyCommandPool(d->handle, d->command_pool, NULL);
         vkDestroyDevice(d->handle, NULL);

@@ -64,6 +64,7 @@ typedef struct vkp_device {
     bool subgroup_control;       /* pipelines may demand a subgroup size */
     bool full_subgroups;         /* and that every subgroup has all its lanes */
     _Atomic unsigned messages;   /* warnings and errors of the validation layer so far; from any thread */
+    bool silent;                 /* it did not answer in all the time it was given: not waited for any more */
     uint64_t dispatches;         /* dispatches submitted so far */
     uint64_t allocated, peak;    /* bytes of device memory now and at most */
     struct vkp_pipeline_cache *pipelines;
@@ -90,6 +91,14 @@ const char *vkp_device_type_name(VkPhysicalDeviceType type);
 
 /* Turns the result of a Vulkan call into a status whose text names `what` was being done. */
 VKP_MUST_USE vkp_status vkp_vk_status(VkResult result, const char *what);
+
+/* The same for a call that makes an object of `bytes` at `handle`, which becomes null where it failed: Vulkan
+ * leaves it undefined then, and what is null need not be destroyed. */
+VKP_MUST_USE vkp_status vkp_vk_made(VkResult result, void *handle, size_t bytes, const char *what);
+#define VKP_VK_MADE(result, handle, what) vkp_vk_made(result, handle, sizeof *(handle), what)
+
+/* Waits until nothing runs on the device, after a failure too: then what was submitted may be freed. */
+void vkp_device_settle(vkp_device *device);
 
 /* Names a Vulkan object for the validation layer's messages; nothing when the layer is off. */
 void vkp_device_name(const vkp_device *device, VkObjectType type, uint64_t handle, const char *name);

@@ -45,13 +45,15 @@ static vkp_status allocate(vkp_device *d, vkp_memory_kind kind, const char *name
                                        .allocationSize = need.size,
                                        .memoryTypeIndex = (uint32_t)type};
     const VkResult result = vkAllocateMemory(d->handle, &info, NULL, &b->memory);
-    if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY)
+    if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY) {
+        b->memory = VK_NULL_HANDLE;
         return vkp_fail(VKP_DEVICE_MEMORY,
                         "no device memory for %s (needs %" PRIu64 " MiB, %" PRIu64
                         " MiB in use; try a smaller --set "
                         "batch or --set size)",
                         name, (need.size + 0xfffff) >> 20, d->allocated >> 20);
-    VKP_TRY(vkp_vk_status(result, "allocating device memory"));
+    }
+    VKP_TRY(VKP_VK_MADE(result, &b->memory, "allocating device memory"));
     vkp_device_name(d, VK_OBJECT_TYPE_DEVICE_MEMORY, (uint64_t)b->memory, name);
     VKP_TRY(vkp_vk_status(vkBindBufferMemory(d->handle, b->handle, b->memory, 0), "binding buffer memory"));
     if (d->memory.memoryTypes[type].propertyFlags & VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT)
@@ -77,7 +79,7 @@ vkp_status vkp_buffer_create(vkp_device *d, uint64_t bytes, vkp_memory_kind kind
         .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT |
                  VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
         .sharingMode = VK_SHARING_MODE_EXCLUSIVE};
-    VKP_TRY(vkp_vk_status(vkCreateBuffer(d->handle, &info, NULL, &b.handle), "making a buffer"));
+    VKP_TRY(VKP_VK_MADE(vkCreateBuffer(d->handle, &info, NULL, &b.handle), &b.handle, "making a buffer"));
     vkp_device_name(d, VK_OBJECT_TYPE_BUFFER, (uint64_t)b.handle, name);
     const vkp_status status = allocate(d, kind, name, &b);
     if (status != VKP_OK) {
@@ -131,8 +133,11 @@ static vkp_status transfer(vkp_device *d, VkBuffer from, VkBuffer to, const VkBu
     }
     const VkSubmitInfo submit = {
         .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &cmd};
-    if (result == VK_SUCCESS) result = vkQueueSubmit(d->queue, 1, &submit, VK_NULL_HANDLE);
-    if (result == VK_SUCCESS) result = vkQueueWaitIdle(d->queue);
+    if (result == VK_SUCCESS) {
+        result = vkQueueSubmit(d->queue, 1, &submit, VK_NULL_HANDLE);
+        if (result == VK_SUCCESS) result = vkQueueWaitIdle(d->queue);
+        if (result != VK_SUCCESS) vkp_device_settle(d);
+    }
     vkFreeCommandBuffers(d->handle, d->command_pool, 1, &cmd);
     return vkp_vk_status(result, "copying between host and device");
 }
@@ -154,7 +159,7 @@ static vkp_status stage(vkp_device *d, const vkp_buffer *b, uint64_t offset, con
         } else {
             status = transfer(d, b->handle, staging.handle,
                               &(VkBufferCopy){.srcOffset = offset + done, .size = piece});
-            memcpy((char *)out + done, staging.mapped, piece);
+            if (status == VKP_OK) memcpy((char *)out + done, staging.mapped, piece);
         }
         done += piece;
     }

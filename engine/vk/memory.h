@@ -27,7 +27,7 @@ VKP_MUST_USE vkp_status vkp_buffer_create(vkp_device *device, uint64_t bytes, vk
 void vkp_buffer_destroy(vkp_device *device, vkp_buffer *buffer);
 
 /* Copies `bytes` to or from `offset` of a buffer, through a staging buffer where it is not mapped.
- * The device must be idle (vkp_device_wait). Offsets and sizes are in bytes, multiples of 4. */
+ * The device must be idle. Offsets and sizes are in bytes, multiples of 4. */
 VKP_MUST_USE vkp_status vkp_buffer_write(vkp_device *device, const vkp_buffer *buffer, uint64_t offset,
                                          const void *data, uint64_t bytes);
 VKP_MUST_USE vkp_status vkp_buffer_read(vkp_device *device, const vkp_buffer *buffer, uint64_t offset,

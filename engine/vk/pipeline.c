@@ -68,7 +68,7 @@ vkp_status vkp_pipeline_cache_open(vkp_device *d)
                                             .pInitialData = data};
     const VkResult result = vkCreatePipelineCache(d->handle, &info, NULL, &c->handle);
     free(data);
-    VKP_TRY(vkp_vk_status(result, "making the pipeline cache"));
+    VKP_TRY(VKP_VK_MADE(result, &c->handle, "making the pipeline cache"));
     vkp_device_name(d, VK_OBJECT_TYPE_PIPELINE_CACHE, (uint64_t)c->handle, "pipelines");
     return VKP_OK;
 }
@@ -130,8 +130,8 @@ static vkp_status make_layouts(vkp_device *d, vkp_pipeline *p)
     const VkDescriptorSetLayoutCreateInfo set = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
                                                  .bindingCount = p->key.bindings,
                                                  .pBindings = bindings};
-    VKP_TRY(vkp_vk_status(vkCreateDescriptorSetLayout(d->handle, &set, NULL, &p->set_layout),
-                          "making a descriptor set layout"));
+    VKP_TRY(VKP_VK_MADE(vkCreateDescriptorSetLayout(d->handle, &set, NULL, &p->set_layout), &p->set_layout,
+                        "making a descriptor set layout"));
     vkp_device_name(d, VK_OBJECT_TYPE_DESCRIPTOR_SET_LAYOUT, (uint64_t)p->set_layout, name);
     const VkPushConstantRange push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
                                       .size = p->key.push_words * 4};
@@ -140,8 +140,8 @@ static vkp_status make_layouts(vkp_device *d, vkp_pipeline *p)
                                                .pSetLayouts = &p->set_layout,
                                                .pushConstantRangeCount = p->key.push_words ? 1 : 0,
                                                .pPushConstantRanges = &push};
-    VKP_TRY(vkp_vk_status(vkCreatePipelineLayout(d->handle, &layout, NULL, &p->layout),
-                          "making a pipeline layout"));
+    VKP_TRY(VKP_VK_MADE(vkCreatePipelineLayout(d->handle, &layout, NULL, &p->layout), &p->layout,
+                        "making a pipeline layout"));
     vkp_device_name(d, VK_OBJECT_TYPE_PIPELINE_LAYOUT, (uint64_t)p->layout, name);
     return VKP_OK;
 }

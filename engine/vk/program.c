@@ -41,7 +41,7 @@ void vkp_program_destroy(vkp_program *p)
 {
     if (!p) return;
     /* Whatever is in flight must end before its buffers go; its failure has nobody left to tell. */
-    if (p->in_flight) vkDeviceWaitIdle(p->device->handle);
+    if (p->in_flight) vkp_device_settle(p->device);
     unbind(p);
     if (p->fence) vkDestroyFence(p->device->handle, p->fence, NULL);
     free(p->units);
@@ -272,8 +272,8 @@ static vkp_status make_pool(vkp_program *p)
                                              .maxSets = (uint32_t)(p->dispatch_count ? p->dispatch_count : 1),
                                              .poolSizeCount = 2,
                                              .pPoolSizes = sizes};
-    VKP_TRY(vkp_vk_status(vkCreateDescriptorPool(p->device->handle, &info, NULL, &p->pool),
-                          "making a descriptor pool"));
+    VKP_TRY(VKP_VK_MADE(vkCreateDescriptorPool(p->device->handle, &info, NULL, &p->pool), &p->pool,
+                        "making a descriptor pool"));
     vkp_device_name(p->device, VK_OBJECT_TYPE_DESCRIPTOR_POOL, (uint64_t)p->pool, "program");
     p->views = calloc(texel ? texel : 1, sizeof *p->views);
     return p->views ? VKP_OK
@@ -360,10 +360,12 @@ vkp_status vkp_program_build(vkp_program *p, vkp_arena *arena)
     unbind(p);
     p->arena = arena;
     VKP_TRY(grow_arena(p));
-    p->generation = arena->generation;
+    /* Until all is there it is not built: a run would build it again. */
+    p->generation = arena->generation - 1;
     VKP_TRY(make_pool(p));
     VKP_TRY(make_pipelines(p));
     for (size_t i = 0; i < p->dispatch_count; i++) VKP_TRY(bind_dispatch(p, &p->dispatches[i]));
+    p->generation = arena->generation;
     return VKP_OK;
 }
 

@@ -2,6 +2,7 @@
 #include "vk/program_parts.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,6 +15,9 @@ typedef struct touched {
 } touched;
 
 #define MAX_TOUCHED 1024
+
+/* Seconds after which a device that does not answer is given up: far more than any submission takes. */
+#define PATIENCE 600
 
 void vkp_program_budget(vkp_program *p, double milliseconds)
 {
@@ -173,18 +177,26 @@ static vkp_status make_fence(vkp_program *p)
 {
     if (p->fence) return vkp_vk_status(vkResetFences(p->device->handle, 1, &p->fence), "resetting a fence");
     const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-    VKP_TRY(vkp_vk_status(vkCreateFence(p->device->handle, &info, NULL, &p->fence), "making a fence"));
+    VKP_TRY(VKP_VK_MADE(vkCreateFence(p->device->handle, &info, NULL, &p->fence), &p->fence,
+                        "making a fence"));
     vkp_device_name(p->device, VK_OBJECT_TYPE_FENCE, (uint64_t)p->fence, "program");
     return VKP_OK;
 }
 
 /* The error of a failed submission or wait, with the operations that may have caused it. */
-static vkp_status lost(vkp_program *p, vkp_status status, uint32_t first_dispatch, uint32_t last_dispatch)
+static vkp_status lost(vkp_program *p, VkResult result, const char *what, uint32_t first_dispatch,
+                       uint32_t last_dispatch)
 {
-    /* Nothing may be freed while earlier parts still run; what this call says adds nothing to the error. */
-    (void)vkQueueWaitIdle(p->device->queue);
-    return vkp_fail(status, "%s; the operations under way were '%s' to '%s'", vkp_error(),
-                    p->dispatches[first_dispatch].label, p->dispatches[last_dispatch].label);
+    const char *first = p->dispatches[first_dispatch].label, *last = p->dispatches[last_dispatch].label;
+    char text[64 + 2 * VKP_LABEL_BYTES];
+    /* Nothing may be freed while earlier parts still run. */
+    vkp_device_settle(p->device);
+    snprintf(text, sizeof text, "%s for '%s' to '%s'", what, first, last);
+    if (result != VK_TIMEOUT) return vkp_vk_status(result, text);
+    return vkp_fail(VKP_DEVICE_LOST,
+                    "%s failed (the device has not answered for %d minutes; restart the computer, update the "
+                    "driver or try another --device)",
+                    text, PATIENCE / 60);
 }
 
 static vkp_status submit_segment(vkp_program *p, const vkp_program_segment *s, bool last)
@@ -194,28 +206,29 @@ static vkp_status submit_segment(vkp_program *p, const vkp_program_segment *s, b
     const VkResult result = vkQueueSubmit(p->device->queue, 1, &info, last ? p->fence : VK_NULL_HANDLE);
     for (uint32_t i = s->first; i < s->first + s->count; i++) p->device->dispatches++;
     if (result == VK_SUCCESS) return VKP_OK;
-    return lost(p, vkp_vk_status(result, "submitting work"), p->units[s->first].dispatch,
+    return lost(p, result, "submitting work", p->units[s->first].dispatch,
                 p->units[s->first + s->count - 1].dispatch);
 }
 
-static vkp_status wait_fence(vkp_program *p)
+/* Waits for the work that sets the fence; `first` and `last` are its dispatches. */
+static vkp_status wait_fence(vkp_program *p, uint32_t first, uint32_t last)
 {
-    VkResult result;
-    do {
+    VkResult result = VK_TIMEOUT;
+    /* Counted in waits, not by the clock: a computer may have slept. */
+    for (int i = 0; i < PATIENCE && result == VK_TIMEOUT; i++)
         result = vkWaitForFences(p->device->handle, 1, &p->fence, VK_TRUE, 1000000000);
-    } while (result == VK_TIMEOUT);
-    return vkp_vk_status(result, "waiting for the device");
+    if (result == VK_SUCCESS) return VKP_OK;
+    p->device->silent |= result == VK_TIMEOUT;
+    return lost(p, result, "waiting for the device", first, last);
 }
 
 vkp_status vkp_program_wait(vkp_program *p)
 {
     if (!p->in_flight) return VKP_OK;
     p->in_flight = false;
-    const vkp_status status = wait_fence(p);
-    if (status == VKP_OK) return VKP_OK;
     const uint32_t end = p->flight_first + p->flight_count;
-    return lost(p, status, p->section_start[p->flight_first],
-                (uint32_t)(end < p->section_count ? p->section_start[end] : p->dispatch_count) - 1);
+    return wait_fence(p, p->section_start[p->flight_first],
+                      (uint32_t)(end < p->section_count ? p->section_start[end] : p->dispatch_count) - 1);
 }
 
 static double now_ms(void)
@@ -230,9 +243,7 @@ static vkp_status time_segment(vkp_program *p, const vkp_program_segment *s, VkQ
     VKP_TRY(make_fence(p));
     const double start = now_ms();
     VKP_TRY(submit_segment(p, s, true));
-    const vkp_status status = wait_fence(p);
-    if (status != VKP_OK)
-        return lost(p, status, p->units[s->first].dispatch, p->units[s->first + s->count - 1].dispatch);
+    VKP_TRY(wait_fence(p, p->units[s->first].dispatch, p->units[s->first + s->count - 1].dispatch));
     *ms = now_ms() - start;
     if (!queries) return VKP_OK;
     uint64_t ticks[2];
@@ -274,8 +285,8 @@ static vkp_status measured_run(vkp_program *p, uint32_t first, uint32_t count)
         const VkQueryPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
                                             .queryType = VK_QUERY_TYPE_TIMESTAMP,
                                             .queryCount = 2};
-        VKP_TRY(vkp_vk_status(vkCreateQueryPool(p->device->handle, &info, NULL, &queries),
-                              "making a query pool"));
+        VKP_TRY(VKP_VK_MADE(vkCreateQueryPool(p->device->handle, &info, NULL, &queries), &queries,
+                            "making a query pool"));
         vkp_device_name(p->device, VK_OBJECT_TYPE_QUERY_POOL, (uint64_t)queries, "timestamps");
     }
     const vkp_status status = measure(p, first, count, queries);
