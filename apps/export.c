@@ -71,9 +71,9 @@ const vkp_command vkp_command_export = {
         "run (which network, its size, ...) are in its metadata, so that colorize and eval use it as they\n"
         "use the run. A file in engine/models is built into the program by the next build.\n"
         "An ONNX file (opset 13) has the network itself too, for onnxruntime and others: input \"gray\"\n"
-        "(batch,1,height,width), output \"chroma\" (batch,2,height,width), Cr before Cb, all in -1..1; height\n"
-        "and width are multiples of 16, for natural of 32. With --half its weights are stored in 16 bits and\n"
-        "computed with in 32.\n",
+        "(batch,1,height,width), output \"chroma\" (batch,2,height,width), Cr before Cb, all in -1..1;\n"
+        "height and width are multiples of 16, for natural of 32. With --half its weights are stored in 16\n"
+        "bits and computed with in 32. docs/python.md says more.\n",
     .options = options_taken,
     .needed = needed,
     .min_arguments = 1,

@@ -21,10 +21,10 @@ static vkp_status no_memory(void)
 
 static void *copy(vkp_onnx *o, const void *data, size_t bytes)
 {
-    void *new = malloc(bytes + 1);
-    o->failed = o->failed || !new;
-    if (new && bytes) memcpy(new, data, bytes);
-    return new;
+    void *made = malloc(bytes + 1);
+    o->failed = o->failed || !made;
+    if (made && bytes) memcpy(made, data, bytes);
+    return made;
 }
 
 static char *text(vkp_onnx *o, const char *string) { return copy(o, string, strlen(string) + 1); }

@@ -25,6 +25,7 @@ typedef struct writer {
     const vkp_onnx_options *options;
     const char *file; /* where the weights come from, for messages */
     const vkp_params *params;
+    vkp_bound_params bound;
     float *values[VKP_MAX_PARAMS]; /* of each parameter, packed */
     edge *edges;
     size_t edge_count, edge_capacity;
@@ -221,8 +222,8 @@ static vkp_status fold(writer *w, const char *layer, const char *norm)
 /* The steps of one node of the graph: each is a node of ONNX's and reads what the one before it wrote. */
 typedef struct chain {
     const vkp_node *node;
-    char at[NAME];          /* what the latest step wrote */
-    const char *name;       /* of the last step's result */
+    char at[NAME];    /* what the latest step wrote */
+    const char *name; /* of the last step's result */
 } chain;
 
 static const char *activation_of(const vkp_node *n)
@@ -256,11 +257,24 @@ static void resize(writer *w, chain *c, uint32_t factor, bool bilinear, const ch
     step(w, c, "Resize", NAMES(c->at, "", scales), name, bilinear ? linear : nearest, bilinear ? 2 : 3);
 }
 
+static vkp_status normalize(writer *w, chain *c, const char *norm)
+{
+    static const char *const parts[] = {"weight", "bias", "running_mean", "running_var"};
+    const vkp_onnx_attr eps = {.name = "epsilon", .kind = VKP_ONNX_FLOAT, .number = VKP_NORM_EPS};
+    char p[4][NAME], name[NAME];
+    for (int i = 0; i < 4; i++) VKP_TRY(write_param(w, find_param(w, norm, parts[i]), p[i]));
+    print(name, "G.%s", norm);
+    step(w, c, "BatchNormalization", NAMES(c->at, p[0], p[1], p[2], p[3]),
+         activation_of(c->node) ? name : c->name, &eps, 1);
+    return VKP_OK;
+}
+
 static vkp_status convolve(writer *w, chain *c, const vkp_value *in)
 {
     const vkp_attr *a = &c->node->attr;
     char layer[NAME], norm[NAME], name[NAME], weight[NAME], bias[NAME];
-    const int index = (int)in[1] - 1; /* parameters are the graph's first values */
+    int index = 0;
+    while (w->bound.values[index] != in[1]) index++;
     print(layer, "%s", w->params->list[index].name);
     layer[strlen(layer) - strlen(".weight")] = 0;
     const bool has_norm = find_norm(w, layer, norm), own_norm = has_norm && !w->options->fold;
@@ -277,15 +291,7 @@ static vkp_status convolve(writer *w, chain *c, const vkp_value *in)
     print(name, "G.%s", layer);
     const bool last = !own_norm && !activation_of(c->node);
     step(w, c, "Conv", NAMES(c->at, weight, bias), last ? c->name : name, attrs, 3);
-    if (own_norm) {
-        static const char *const parts[] = {"weight", "bias", "running_mean", "running_var"};
-        const vkp_onnx_attr eps = {.name = "epsilon", .kind = VKP_ONNX_FLOAT, .number = VKP_NORM_EPS};
-        char p[4][NAME];
-        for (int i = 0; i < 4; i++) VKP_TRY(write_param(w, find_param(w, norm, parts[i]), p[i]));
-        print(name, "G.%s", norm);
-        step(w, c, "BatchNormalization", NAMES(c->at, p[0], p[1], p[2], p[3]),
-             activation_of(c->node) ? name : c->name, &eps, 1);
-    }
+    if (own_norm) VKP_TRY(normalize(w, c, norm));
     activate(w, c);
     return VKP_OK;
 }
@@ -367,7 +373,7 @@ static vkp_status write_node(writer *w, uint32_t index)
     const vkp_node *n = vkp_graph_node(w->graph, index, &in, &out);
     chain c = {.node = n, .name = out[0] == w->result ? "chroma" : n->label};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        if (forms[i].op != n->op) continue;
+        if (forms[i].op != n->op || n->attr.activation == VKP_LEAKY_RELU) continue;
         VKP_TRY(read_value(w, in[0], c.at));
         VKP_TRY(forms[i].write(w, &c, in));
         return add_edge(w, out[0], c.at);
@@ -392,18 +398,18 @@ static vkp_status read_params(writer *w, const vkp_safetensors *file)
 /* The network on a picture of the smallest size: in ONNX's form it has any. */
 static vkp_status describe(writer *w, uint32_t side)
 {
-    vkp_bound_params bound = {.params = w->params, .graph = w->graph};
     vkp_pass pass;
     vkp_value gray;
+    w->bound = (vkp_bound_params){.params = w->params, .graph = w->graph};
     for (uint32_t i = 0; i < w->params->count; i++) {
         const vkp_param *p = &w->params->list[i];
         const vkp_tensor t = vkp_tensor_packed(1, p->shape);
-        VKP_TRY(vkp_graph_tensor(w->graph, &t, VKP_GRADS_NONE, NULL, p->name, &bound.values[i]));
+        VKP_TRY(vkp_graph_tensor(w->graph, &t, VKP_GRADS_NONE, NULL, p->name, &w->bound.values[i]));
     }
     const vkp_tensor t = vkp_tensor_activation(1, (vkp_shape){1, 1, side, side});
     VKP_TRY(vkp_graph_tensor(w->graph, &t, VKP_GRADS_NONE, NULL, "gray", &gray));
     VKP_TRY(add_edge(w, gray, "gray"));
-    VKP_TRY(vkp_generator_forward(&bound, gray, false, NULL, "G", &pass));
+    VKP_TRY(vkp_generator_forward(&w->bound, gray, false, NULL, "G", &pass));
     w->result = pass.out;
     return VKP_OK;
 }

@@ -76,7 +76,8 @@ static difference compare(const vkp_params *p, const vkp_safetensor *list, size_
             differs(&d, "has another shape", e->name);
     }
     for (size_t i = 0; i < count; i++)
-        if (!is_param(p, list[i].name) && !is_counter(p, &list[i])) differs(&d, "does not belong to it", list[i].name);
+        if (!is_param(p, list[i].name) && !is_counter(p, &list[i]))
+            differs(&d, "does not belong to it", list[i].name);
     return d;
 }
 
