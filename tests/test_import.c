@@ -171,6 +171,16 @@ static void settings(void **state)
                    "");
 }
 
+/* A safetensors file's length may look like another's first bytes. */
+static void kinds_of_files(void **state)
+{
+    (void)state;
+    assert_true(vkp_torch_file_is("PK\3\4\0\0\x08\x08", 8) &&
+                vkp_torch_file_is("\x80\2\x8a\nl\xfc\x9c\x46", 8));
+    assert_true(!vkp_torch_file_is("PK\0\0\0\0\0\0{", 9) && !vkp_torch_file_is("\x80\2\0\0\0\0\0\0{", 9));
+    assert_false(vkp_torch_file_is("PK\3", 3) || vkp_torch_file_is("", 0));
+}
+
 /* Every truncation and thousands of changed bytes: read or refused, never worse (run under sanitizers). */
 static void damaged_pickles(void **state)
 {
@@ -245,7 +255,8 @@ int main(int argc, char **argv)
     }
     snprintf(folder, sizeof folder, "%s", argv[1]);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pytorchs_values), cmocka_unit_test(refusals),         cmocka_unit_test(settings),
+        cmocka_unit_test(kinds_of_files),  cmocka_unit_test(pytorchs_values),
+        cmocka_unit_test(refusals),        cmocka_unit_test(settings),
         cmocka_unit_test(damaged_pickles), cmocka_unit_test(damaged_archives),
     };
     return cmocka_run_group_tests_name("files from PyTorch", tests, scratch_enter, scratch_leave);

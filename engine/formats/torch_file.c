@@ -29,10 +29,13 @@ static vkp_status no_memory(void)
     return vkp_fail(VKP_MEMORY, "no memory for a PyTorch file (host memory ran out; close other programs)");
 }
 
+/* A safetensors file may begin with the same two bytes, as a length. No network's is so long that the third
+ * would be an opcode. */
 bool vkp_torch_file_is(const void *bytes, size_t size)
 {
     const uint8_t *b = bytes;
-    return size >= 2 && (memcmp(b, "PK", 2) == 0 || (b[0] == 0x80 && b[1] >= 2 && b[1] <= 5));
+    if (size < 4) return false;
+    return memcmp(b, "PK\3\4", 4) == 0 || (b[0] == 0x80 && b[1] >= 2 && b[1] <= 5 && b[2] >= '(');
 }
 
 /* Finds the entry `below` in the archive's folder: its index, or -1. */
