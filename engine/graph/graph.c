@@ -72,6 +72,11 @@ static vkp_status add_value(vkp_graph *g, const vkp_tensor *tensor, const char *
 /* A planned tensor with the layout of `like`'s shape, kept when everything is. */
 static vkp_status new_tensor(vkp_graph *g, vkp_shape shape, bool packed, const char *name, vkp_tensor *out)
 {
+    if (!g->program) {
+        /* Nothing lies anywhere; buffer 0 would mean that there is no tensor. */
+        *out = packed ? vkp_tensor_packed(1, shape) : vkp_tensor_activation(1, shape);
+        return VKP_OK;
+    }
     VKP_TRY(packed ? vkp_tensor_new_packed(g->program, shape, name, out)
                    : vkp_tensor_new(g->program, shape, name, out));
     if (g->keep_all) vkp_program_keep(g->program, out->buffer);
@@ -156,6 +161,20 @@ vkp_value vkp_graph_find(const vkp_graph *g, const char *name)
 
 uint32_t vkp_graph_mark(const vkp_graph *g) { return (uint32_t)g->node_count; }
 
+const vkp_node *vkp_graph_node(const vkp_graph *g, uint32_t index, const vkp_value **in,
+                               const vkp_value **out)
+{
+    *in = g->nodes[index].in;
+    *out = g->nodes[index].out;
+    return &g->nodes[index].node;
+}
+
+vkp_value vkp_graph_whole(const vkp_graph *g, vkp_value value, uint32_t *channel)
+{
+    *channel = g->values[value].channel;
+    return g->values[value].root;
+}
+
 static vkp_status make_outputs(vkp_graph *g, graph_node *n)
 {
     vkp_shape shapes[VKP_MAX_OUT] = {0};
@@ -195,6 +214,7 @@ vkp_status vkp_graph_apply(vkp_graph *g, const vkp_op *op, const vkp_attr *attr,
     VKP_TRY(make_outputs(g, &n));
     memcpy(out, n.out, sizeof n.out);
     g->nodes[g->node_count++] = n;
+    if (!g->program) return VKP_OK;
     char label[64];
     snprintf(label, sizeof label, "%.36s %.18s", name, op->name);
     vkp_program_label(g->program, label);

@@ -17,6 +17,7 @@ typedef uint32_t vkp_value; /* 0: no value */
 
 /* An empty graph that writes into `program`, which it does not own. With keep_all every value and gradient
  * keeps memory of its own to the program's end, so that each can be read by name after a run (tests).
+ * Without a program (NULL) it is a description alone, which needs no device: nodes and shapes.
  * The caller frees it with vkp_graph_destroy; the program stays valid. */
 VKP_MUST_USE vkp_status vkp_graph_create(vkp_program *program, bool keep_all, vkp_graph **out);
 void vkp_graph_destroy(vkp_graph *graph);
@@ -65,6 +66,13 @@ vkp_value vkp_graph_find(const vkp_graph *graph, const char *name);
 
 /* Number of nodes so far: marks a place in the graph. */
 uint32_t vkp_graph_mark(const vkp_graph *graph);
+
+/* For who reads a graph: node `index`, from 0, in the order of adding, with its values (VKP_MAX_IN and
+ * VKP_MAX_OUT of them); and the value that `value` is a slice of, itself if of none, with the first channel
+ * there. Pointers are valid until the next node is added. */
+const vkp_node *vkp_graph_node(const vkp_graph *graph, uint32_t index, const vkp_value **in,
+                               const vkp_value **out);
+vkp_value vkp_graph_whole(const vkp_graph *graph, vkp_value value, uint32_t *channel);
 
 /* Writes down the gradient of scalar `loss` by every wanted tensor, through the nodes of [first, last).
  * `seed` is the gradient of the loss itself (a scalar tensor holding 1). Nothing is computed that none of

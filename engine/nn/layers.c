@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#define EPS 1e-5f
 #define MOMENTUM 0.1f
 #define LEAKY_SLOPE 0.2f
 
@@ -103,7 +102,7 @@ static vkp_status norm(const vkp_builder *b, const char *block, uint32_t index, 
                            .pooled_only = next && next->only && !vkp_graph_keeps_all(b->graph),
                            .activation = activation,
                            .slope = LEAKY_SLOPE,
-                           .eps = EPS};
+                           .eps = VKP_NORM_EPS};
     const vkp_value mean = vkp_bound_find(b->params, "%s.%u.running_mean", block, index);
     const vkp_value var = vkp_bound_find(b->params, "%s.%u.running_var", block, index);
     const vkp_value in[VKP_MAX_IN] = {x, vkp_bound_find(b->params, "%s.%u.weight", block, index),
@@ -154,7 +153,7 @@ vkp_status vkp_fold_layer(const vkp_bound_params *params, const char *block, uin
                                       vkp_bound_find(params, "%s.running_var", norm_layer)};
     vkp_value out[VKP_MAX_OUT] = {0};
     snprintf(name, sizeof name, "%s.%u folded", block, index);
-    VKP_TRY(vkp_graph_apply(params->graph, &vkp_op_fold_norm, &(vkp_attr){.eps = EPS}, name, in, out));
+    VKP_TRY(vkp_graph_apply(params->graph, &vkp_op_fold_norm, &(vkp_attr){.eps = VKP_NORM_EPS}, name, in, out));
     for (int part = 0; part < 2; part++) {
         for (uint32_t k = 0; k < params->params->count; k++)
             if (params->values[k] == in[part]) folded->values[k] = out[part];

@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "base/version.h"
-
-static const char config_key[] = "vkpix.config", version_key[] = "vkpix.version";
 
 enum { LINE_TEXT = 256 };
 
@@ -19,7 +18,7 @@ static vkp_status no_memory(void)
 vkp_status vkp_model_file_config(const vkp_safetensors *file, const char *name, vkp_config *config,
                                  bool *configured)
 {
-    const char *text = vkp_safetensors_metadata(file, config_key);
+    const char *text = vkp_safetensors_metadata(file, VKP_MODEL_FILE_CONFIG);
     vkp_config read;
     *configured = false;
     if (!text) return VKP_OK;
@@ -29,7 +28,7 @@ vkp_status vkp_model_file_config(const vkp_safetensors *file, const char *name, 
         length = strcspn(text, "\n");
         snprintf(line, sizeof line, "%.*s", (int)(length < sizeof line ? length : sizeof line), text);
         if (length >= sizeof line || vkp_config_set(&read, line) != VKP_OK) {
-            const char *version = vkp_safetensors_metadata(file, version_key);
+            const char *version = vkp_safetensors_metadata(file, VKP_MODEL_FILE_VERSION);
             return vkp_fail(VKP_FORMAT,
                             "cannot use %s (its settings have '%.80s', which this vkpix does not know; use "
                             "the one that wrote it, %.40s, or a newer one)",
@@ -41,8 +40,7 @@ vkp_status vkp_model_file_config(const vkp_safetensors *file, const char *name, 
     return VKP_OK;
 }
 
-/* malloc'd; NULL when memory ran out. */
-static char *config_text(const vkp_config *config)
+char *vkp_model_file_settings(const vkp_config *config)
 {
     char *text = calloc(vkp_config_key_count() + 1, LINE_TEXT), value[LINE_TEXT / 2];
     size_t at = 0;
@@ -52,23 +50,7 @@ static char *config_text(const vkp_config *config)
     return text;
 }
 
-/* A value of less than 65520 as IEEE 754 binary16. It is rounded by the addition of a number so large that a
- * double's last bit is worth there what the last one is worth in binary16. */
-static uint16_t narrow(float value)
-{
-    int exponent;
-    frexpf(value, &exponent); /* |value| in [2^(exponent - 1), 2^exponent) */
-    const int unit = exponent - 11 < -24 ? -24 : exponent - 11;
-    const double round = ldexp(1.5, unit + 52), rounded = ((double)fabsf(value) + round) - round;
-    const uint16_t sign = signbit(value) ? 0x8000 : 0;
-    if (rounded < 0x1p-14) return (uint16_t)(sign | (uint16_t)(rounded * 0x1p24));
-    frexp(rounded, &exponent);
-    const uint16_t mantissa = (uint16_t)(ldexp(rounded, 11 - exponent) - 1024);
-    return (uint16_t)(sign | (exponent + 14) << 10 | mantissa);
-}
-
-/* Makes *tensor, F32, one of F16, whose values *halves holds; the caller frees them. */
-static vkp_status halve(vkp_safetensor *tensor, const char *name, uint16_t **halves)
+vkp_status vkp_model_file_halve(vkp_safetensor *tensor, const char *name, uint16_t **halves)
 {
     const size_t count = tensor->bytes / sizeof(float);
     *halves = malloc(count * sizeof **halves + 1);
@@ -81,7 +63,7 @@ static vkp_status halve(vkp_safetensor *tensor, const char *name, uint16_t **hal
                             "cannot write %s in 16 bits (tensor %s has a value of %g, and 65504 is the "
                             "largest; leave --half out)",
                             name, tensor->name, (double)value);
-        (*halves)[i] = narrow(value);
+        (*halves)[i] = vkp_half_from_float(value);
     }
     tensor->dtype = VKP_SAFETENSORS_F16;
     tensor->data = *halves;
@@ -92,20 +74,18 @@ static vkp_status halve(vkp_safetensor *tensor, const char *name, uint16_t **hal
 static vkp_status write_tensors(const char *path, const vkp_safetensor *list, size_t count,
                                 const vkp_config *config)
 {
-    char *text = config ? config_text(config) : NULL;
+    char *text = config ? vkp_model_file_settings(config) : NULL;
     if (config && !text) return no_memory();
     const vkp_safetensors_pair pairs[] = {
-        {"format", "pt"}, {version_key, vkp_version()}, {config_key, text}};
+        {"format", "pt"}, {VKP_MODEL_FILE_VERSION, vkp_version()}, {VKP_MODEL_FILE_CONFIG, text}};
     const vkp_status status = vkp_safetensors_write(path, list, count, pairs, config ? 3 : 2);
     free(text);
     return status;
 }
 
-vkp_status vkp_model_file_write(const char *path, const vkp_safetensors *file, const char *name,
+vkp_status vkp_model_file_write(const char *path, const vkp_safetensor *given, size_t count, const char *name,
                                 const vkp_config *config, bool half)
 {
-    size_t count;
-    const vkp_safetensor *given = vkp_safetensors_list(file, &count);
     vkp_safetensor *list = calloc(count + 1, sizeof *list);
     uint16_t **halves = calloc(count + 1, sizeof *halves);
     vkp_status status = list && halves ? VKP_OK : no_memory();
@@ -116,7 +96,8 @@ vkp_status vkp_model_file_write(const char *path, const vkp_safetensors *file, c
             status = vkp_fail(VKP_FORMAT,
                               "cannot write %s (tensor %s is neither F32, F16 nor I64; save it as F32)", name,
                               list[i].name);
-        else if (half && dtype == VKP_SAFETENSORS_F32) status = halve(&list[i], name, &halves[i]);
+        else if (half && dtype == VKP_SAFETENSORS_F32)
+            status = vkp_model_file_halve(&list[i], name, &halves[i]);
     }
     if (status == VKP_OK) status = write_tensors(path, list, count, config);
     for (size_t i = 0; halves && i < count; i++) free(halves[i]);

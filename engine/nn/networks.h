@@ -7,6 +7,7 @@
 #include "nn/params.h"
 
 enum { VKP_MAX_NORMS = 32 };
+#define VKP_NORM_EPS 1e-5f /* PyTorch's, of every norm */
 
 /* One forward pass of a network in a graph: what is needed to update the running statistics after it. */
 typedef struct vkp_pass {

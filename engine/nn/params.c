@@ -128,7 +128,7 @@ static bool ends_with(const char *text, const char *end)
     return a >= b && strcmp(text + a - b, end) == 0;
 }
 
-static void file_shape(const vkp_param *e, size_t shape[4])
+void vkp_param_shape(const vkp_param *e, size_t shape[4])
 {
     const size_t all[] = {e->shape.n, e->shape.c, e->shape.h, e->shape.w};
     if (e->rank == 1)
@@ -137,8 +137,7 @@ static void file_shape(const vkp_param *e, size_t shape[4])
         memcpy(shape, all, sizeof all);
 }
 
-/* "enc1.1.num_batches_tracked" beside "enc1.1.running_mean"; false for tensors without one. */
-static bool counter_name(const vkp_param *e, char *name, size_t room)
+bool vkp_param_counter(const vkp_param *e, char *name, size_t room)
 {
     if (!ends_with(e->name, ".running_mean")) return false;
     const int stem = (int)(strlen(e->name) - strlen("running_mean"));
@@ -167,10 +166,10 @@ static vkp_status read_values(vkp_params *p, const vkp_safetensors *file, float 
     for (uint32_t i = 0; i < p->count; i++) {
         const vkp_param *e = &p->list[i];
         size_t shape[4];
-        file_shape(e, shape);
+        vkp_param_shape(e, shape);
         VKP_TRY(vkp_safetensors_copy_f32(file, e->name, e->rank, shape, values + e->offset));
         char counter[64];
-        if (counter_name(e, counter, sizeof counter) && vkp_safetensors_find(file, counter))
+        if (vkp_param_counter(e, counter, sizeof counter) && vkp_safetensors_find(file, counter))
             VKP_TRY(vkp_safetensors_copy_i64(file, counter, 0, NULL, &p->batches_tracked));
     }
     return VKP_OK;
@@ -206,8 +205,8 @@ vkp_status vkp_params_save(const vkp_params *p, const char *path)
         const vkp_param *e = &p->list[i];
         list[count] = (vkp_safetensor){
             .name = e->name, .dtype = VKP_SAFETENSORS_F32, .rank = e->rank, .data = values + e->offset};
-        file_shape(e, list[count++].shape);
-        if (counter_name(e, counters[i], sizeof counters[i]))
+        vkp_param_shape(e, list[count++].shape);
+        if (vkp_param_counter(e, counters[i], sizeof counters[i]))
             list[count++] = (vkp_safetensor){
                 .name = counters[i], .dtype = VKP_SAFETENSORS_I64, .data = &p->batches_tracked};
     }
@@ -320,7 +319,7 @@ static vkp_status make_rows(vkp_params *const *params, const char *const *prefix
                                              .dtype = VKP_SAFETENSORS_F32,
                                              .rank = e->rank,
                                              .data = copies[n].data[k] + e->offset};
-                file_shape(e, r->tensor.shape);
+                vkp_param_shape(e, r->tensor.shape);
             }
         }
     return VKP_OK;

@@ -20,6 +20,11 @@ typedef struct vkp_param {
     uint64_t offset; /* floats from the start of the buffers, a multiple of 64 */
 } vkp_param;
 
+/* The shape in files: its `rank` first sizes. */
+void vkp_param_shape(const vkp_param *param, size_t shape[4]);
+/* "enc1.1.num_batches_tracked" for "enc1.1.running_mean"; false for tensors without a counter beside them. */
+bool vkp_param_counter(const vkp_param *param, char *name, size_t room);
+
 /* Zero it, declare, allocate; vkp_params_free at the end. */
 typedef struct vkp_params {
     vkp_param list[VKP_MAX_PARAMS];

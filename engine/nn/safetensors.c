@@ -12,6 +12,7 @@
 #include <xxhash.h>
 
 #include "base/file.h"
+#include "base/half.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "safetensors are little endian, and are read and written here without swapping"
@@ -328,21 +329,6 @@ static vkp_status wrong_dtype(const vkp_safetensors *file, const vkp_safetensor 
                     dtypes[tensor->dtype].name, wanted);
 }
 
-/* IEEE 754 binary16 to binary32, exact for every value; NaN payloads are kept. Read as binary32, the bits
- * mean the value divided by 2^112, also for subnormals. */
-static float widen(uint16_t half)
-{
-    uint32_t bits = (uint32_t)(half & 0x7fff) << 13;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    value *= 0x1p112f;
-    memcpy(&bits, &value, sizeof bits);
-    bits |= (half & 0x7c00) == 0x7c00 ? 0x7f800000u : 0;
-    bits |= (uint32_t)(half & 0x8000) << 16;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 vkp_status vkp_safetensors_copy_f32(const vkp_safetensors *file, const char *name, size_t rank,
                                     const size_t *shape, float *values)
 {
@@ -356,7 +342,7 @@ vkp_status vkp_safetensors_copy_f32(const vkp_safetensors *file, const char *nam
     for (size_t i = 0; i < tensor->bytes / sizeof(uint16_t); i++) {
         uint16_t half;
         memcpy(&half, (const uint8_t *)tensor->data + i * sizeof half, sizeof half);
-        values[i] = widen(half);
+        values[i] = vkp_half_to_float(half);
     }
     return VKP_OK;
 }
