@@ -24,7 +24,8 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     # Another system names its packages otherwise: the build itself is the judge of what is there.
     if command -v cmake >/dev/null && command -v ninja >/dev/null && command -v glslangValidator >/dev/null &&
         command -v spirv-val >/dev/null &&
-        pkg-config --exists libcyaml libcjson libexif libpng zlib plplot libxxhash 2>/dev/null
+        pkg-config --exists libcyaml libcjson libexif libpng zlib plplot libxxhash \
+            libmicrohttpd libzip 2>/dev/null
     then
         exit 0
     fi

@@ -134,8 +134,9 @@ static void append(cJSON *list, const char *prefix, const char *name)
     if (length > 0 && length < (int)sizeof text) cJSON_AddItemToArray(list, cJSON_CreateString(text));
 }
 
-cJSON *vkp_painter_models(vkp_painter *p)
+cJSON *vkp_painter_models(void *painter)
 {
+    const vkp_painter *p = painter;
     cJSON *list = cJSON_CreateArray(), *runs = NULL;
     const char *const *given = p->options.models;
     for (size_t i = 0; list && given[i]; i++) append(list, "", given[i]);
@@ -152,7 +153,7 @@ cJSON *vkp_painter_models(vkp_painter *p)
     return list;
 }
 
-static bool is_listed(vkp_painter *p, const char *model)
+static bool is_listed(void *p, const char *model)
 {
     bool listed = !*model;
     const cJSON *name;
@@ -162,9 +163,9 @@ static bool is_listed(vkp_painter *p, const char *model)
     return listed;
 }
 
-vkp_status vkp_painter_check(vkp_painter *p, const vkp_wish *wish)
+vkp_status vkp_painter_check(void *painter, const vkp_wish *wish)
 {
-    if (!is_listed(p, wish->model))
+    if (!is_listed(painter, wish->model))
         return vkp_fail(VKP_USAGE, "there is no model %s (it is not in the list; choose one of /api/info)",
                         wish->model);
     if (!(wish->strength >= 0 && wish->strength <= LARGEST_STRENGTH))

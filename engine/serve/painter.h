@@ -37,11 +37,11 @@ void vkp_painter_destroy(vkp_painter *painter);
 const char *vkp_painter_device(const vkp_painter *painter);
 /* The names of all models, that of "" first, as an array; NULL when memory ran out.
  * cJSON_Delete afterwards. */
-cJSON *vkp_painter_models(vkp_painter *painter);
+cJSON *vkp_painter_models(void *painter);
 
 /* Whether a wish can be fulfilled: VKP_USAGE for a model that is not in the list, a strength outside 0..3, or
  * a size that is not 0 or a multiple of 32 within 64..1024. */
-VKP_MUST_USE vkp_status vkp_painter_check(vkp_painter *painter, const vkp_wish *wish);
+VKP_MUST_USE vkp_status vkp_painter_check(void *painter, const vkp_wish *wish);
 
 /* vkp_queue_options' `work`, for the painter as `user`: results are JPEG for JPEG, else PNG, at the picture's
  * own size and with all that vkpix colorize keeps; VKP_PART_BEFORE and VKP_PART_AFTER are JPEG with a longer

@@ -57,7 +57,7 @@ static vkp_status no_memory(void)
     return vkp_fail(VKP_MEMORY, "no memory for the queue (host memory ran out; close other programs)");
 }
 
-static vkp_status make_id(char id[VKP_ID_ROOM])
+vkp_status vkp_id_make(char id[VKP_ID_ROOM])
 {
     static const char source[] = "/dev/urandom";
     uint8_t random[VKP_ID_LENGTH / 2];
@@ -268,7 +268,7 @@ static vkp_status add_session(vkp_queue *q, const char *id)
 
 vkp_status vkp_queue_begin(vkp_queue *q, char id[VKP_ID_ROOM])
 {
-    VKP_TRY(make_id(id));
+    VKP_TRY(vkp_id_make(id));
     pthread_mutex_lock(&q->lock);
     tidy(q);
     const vkp_status status = add_session(q, id);
@@ -321,7 +321,7 @@ static vkp_status add_picture(vkp_queue *q, const char *owner, picture *p)
 vkp_status vkp_queue_add(vkp_queue *q, const char *owner, const char *name, vkp_blob *original,
                          const vkp_wish *wish, char id[VKP_ID_ROOM])
 {
-    VKP_TRY(make_id(id));
+    VKP_TRY(vkp_id_make(id));
     picture *p = calloc(1, sizeof *p);
     if (!p) return no_memory();
     p->wish = *wish;

@@ -13,6 +13,9 @@
 
 enum { VKP_ID_LENGTH = 32, VKP_ID_ROOM = VKP_ID_LENGTH + 1, VKP_MODEL_ROOM = 128, VKP_NAME_ROOM = 256 };
 
+/* 128 bits from the system's source of random numbers, as hexadecimal digits. VKP_IO. */
+VKP_MUST_USE vkp_status vkp_id_make(char id[VKP_ID_ROOM]);
+
 /* How a picture is to be coloured. */
 typedef struct vkp_wish {
     char model[VKP_MODEL_ROOM]; /* a name from the list of models; "": the first */
