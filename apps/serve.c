@@ -104,7 +104,7 @@ static vkp_status announce(const serving *s)
     const char *url = vkp_server_url(s->server);
     vkp_report("the page is at %s (Ctrl-C ends it)", url);
     if (*vkp_server_token(s->server))
-        vkp_report("other machines can reach it: whoever has this address can use it, and nothing is encrypted");
+        vkp_report("other machines can reach it: who has this address can use it, and nothing is encrypted");
     if (vkp_options_given(s->options, "json")) {
         cJSON *document = cJSON_CreateObject();
         cJSON_AddStringToObject(document, "url", url);
@@ -154,9 +154,9 @@ const vkp_command vkp_command_serve = {
     .name = "serve",
     .synopsis = "[options]",
     .summary = "a page in the browser for photographs and training runs",
-    .details = "Serves a page at http://127.0.0.1:8080/ until Ctrl-C: drop photographs, compare, download. Nothing\n"
-               "leaves this machine, and nothing is kept after the page is closed. --model may be given several\n"
-               "times, for a choice. docs/http.md describes the HTTP interface beneath.\n",
+    .details = "Serves a page at http://127.0.0.1:8080/ until Ctrl-C: drop photographs, compare, download.\n"
+               "Nothing leaves this machine, and nothing is kept after the page is closed. --model may be\n"
+               "given several times, for a choice. docs/http.md describes the HTTP interface beneath.\n",
     .options = options_taken,
     .max_arguments = 0,
     .tune_seconds = 0.5,

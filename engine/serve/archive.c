@@ -69,8 +69,8 @@ static vkp_status fill(zip_source_t *file, vkp_queue *queue, const vkp_look *loo
     for (size_t i = 0; i < count && blobs; i++) vkp_blob_drop(blobs[i]);
     free(blobs);
     if (!whole) return no_memory();
-    return added ? VKP_OK
-                 : vkp_fail(VKP_INPUT, "there is nothing to download (no picture is coloured yet; wait for one)");
+    if (added) return VKP_OK;
+    return vkp_fail(VKP_INPUT, "there is nothing to download (no picture is coloured yet; wait for one)");
 }
 
 static vkp_status read_back(zip_source_t *file, vkp_bank *bank, vkp_blob **zip)

@@ -8,7 +8,8 @@
 typedef struct vkp_lifelines vkp_lifelines;
 typedef struct vkp_lifeline vkp_lifeline;
 
-/* Starts the thread that watches. VKP_MEMORY, VKP_IO. vkp_lifelines_destroy when all are gone; NULL is fine. */
+/* Starts the thread that watches. VKP_MEMORY, VKP_IO. vkp_lifelines_destroy when all are gone; NULL is
+ * fine. */
 VKP_MUST_USE vkp_status vkp_lifelines_create(vkp_lifelines **out);
 void vkp_lifelines_destroy(vkp_lifelines *lines);
 

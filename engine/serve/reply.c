@@ -9,11 +9,11 @@
 /* What a client must at least take a second of an answer: slower ones are cut off. */
 #define BYTES_A_SECOND (32.0 * 1024)
 
-/* Nothing of the page comes from elsewhere, nothing of it may be shown within another, and nothing is kept. */
+/* Nothing of the page comes from elsewhere, none of it may be shown within another, and nothing is kept. */
 static const char *const headers[][2] = {
-    {"Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-                                "img-src 'self' blob:; base-uri 'none'; form-action 'none'; "
-                                "frame-ancestors 'none'"},
+    {"Content-Security-Policy",
+     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:; "
+     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
     {"Cross-Origin-Resource-Policy", "same-origin"},
     {"Cross-Origin-Opener-Policy", "same-origin"},
     {"X-Content-Type-Options", "nosniff"},

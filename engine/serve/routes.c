@@ -20,8 +20,8 @@ enum { PREVIEW_LIMIT = 64 << 20 };
 static enum MHD_Result not_found(vkp_request *r)
 {
     return vkp_reply_error(r, MHD_HTTP_NOT_FOUND, "NOT_FOUND",
-                           "there is no such picture or session (it was removed, closed, or idle for too long; "
-                           "send the picture again)");
+                           "there is no such picture or session (it was removed, closed, or idle for too "
+                           "long; send the picture again)");
 }
 
 static enum MHD_Result nothing(vkp_request *r)
@@ -153,8 +153,8 @@ static vkp_status read_wish(const vkp_request *r, vkp_wish *wish)
     VKP_TRY(read_number(r, "strength", &wish->strength));
     VKP_TRY(read_number(r, "size", &size));
     if (size < 0 || size > VKP_PAINTER_LARGEST || size != floor(size))
-        return vkp_fail(VKP_USAGE, "size cannot be %g (a whole number up to %d is needed; see docs/http.md)", size,
-                        VKP_PAINTER_LARGEST);
+        return vkp_fail(VKP_USAGE, "size cannot be %g (a whole number up to %d is needed; see docs/http.md)",
+                        size, VKP_PAINTER_LARGEST);
     wish->size = (uint32_t)size;
     return o->check(o->user, wish);
 }
@@ -177,8 +177,9 @@ static vkp_status check_header(const vkp_request *r, const char *name)
     int width, height;
     VKP_TRY(vkp_picture_info_decode(r->body->bytes, r->body->size, name, &width, &height));
     if ((uint64_t)width * (uint64_t)height <= r->server->options.max_pixels) return VKP_OK;
-    return vkp_fail(VKP_INPUT, "cannot read %s (%dx%d pixels are more than the limit of %llu million; resize the "
-                               "picture)",
+    return vkp_fail(VKP_INPUT,
+                    "cannot read %s (%dx%d pixels are more than the limit of %llu million; resize the "
+                    "picture)",
                     name, width, height, (unsigned long long)(r->server->options.max_pixels / 1000000));
 }
 
@@ -261,7 +262,8 @@ static enum MHD_Result reply_run(vkp_request *r, vkp_status status, cJSON *docum
 static vkp_status need_runs(const vkp_request *r)
 {
     if (r->server->options.runs) return VKP_OK;
-    return vkp_fail(VKP_USAGE, "no runs are shown (vkpix serve was started without --runs; start it with one)");
+    return vkp_fail(VKP_USAGE,
+                    "no runs are shown (vkpix serve was started without --runs; start it with one)");
 }
 
 static enum MHD_Result answer_runs(vkp_request *r)
@@ -294,7 +296,8 @@ static vkp_status read_preview(vkp_request *r, vkp_blob **blob)
     VKP_TRY(vkp_runs_preview(r->server->options.runs, r->words[2], (unsigned)epoch, &path));
     vkp_status status = VKP_OK;
     if (!vkp_file_exists(path))
-        status = vkp_fail(VKP_USAGE, "there is no preview of epoch %lu (none was written; see the run)", epoch);
+        status =
+            vkp_fail(VKP_USAGE, "there is no preview of epoch %lu (none was written; see the run)", epoch);
     if (status == VKP_OK) status = vkp_file_read(path, PREVIEW_LIMIT, &bytes, &size);
     free(path);
     VKP_TRY(status);
@@ -336,7 +339,8 @@ static bool fits(const vkp_request *r, const char *pattern)
         const size_t length = strcspn(pattern, "/");
         if (!length) return false;
         const bool any = length == 1 && *pattern == '*';
-        if (!any && (strlen(r->words[i]) != length || memcmp(r->words[i], pattern, length) != 0)) return false;
+        const bool same = strlen(r->words[i]) == length && memcmp(r->words[i], pattern, length) == 0;
+        if (!any && !same) return false;
         pattern += length;
         pattern += *pattern == '/';
     }

@@ -86,16 +86,16 @@ static enum MHD_Result refuse(vkp_request *r, vkp_verdict verdict)
     switch (verdict) {
     case VKP_VERDICT_FOREIGN_HOST:
         return vkp_reply_error(r, MHD_HTTP_MISDIRECTED_REQUEST, "FOREIGN_HOST",
-                               "not served under this name (it is not this machine's own; use the address that "
-                               "vkpix serve printed)");
+                               "not served under this name (it is not this machine's own; use the address "
+                               "that vkpix serve printed)");
     case VKP_VERDICT_FOREIGN_SITE:
         return vkp_reply_error(r, MHD_HTTP_FORBIDDEN, "FOREIGN_SITE",
                                "refused (another site's page asked; open vkpix's own page)");
     case VKP_VERDICT_KNOWN_BY_ADDRESS: return vkp_reply_welcome(r);
     default:
         return vkp_reply_error(r, MHD_HTTP_UNAUTHORIZED, "NO_TOKEN",
-                               "a token is needed (this server is open to other machines; use the whole address "
-                               "that vkpix serve printed)");
+                               "a token is needed (this server is open to other machines; use the whole "
+                               "address that vkpix serve printed)");
     }
 }
 
@@ -222,7 +222,8 @@ static vkp_status listen_at(vkp_server *server, int *listening)
     if (*listening < 0) {
         snprintf(named, sizeof named, "%s:%s", address, port);
         if (error == EADDRINUSE)
-            return vkp_fail(VKP_IO, "cannot listen on %s (another program does; choose another --port)", named);
+            return vkp_fail(VKP_IO, "cannot listen on %s (another program does; choose another --port)",
+                            named);
         return vkp_fail_errno("listen on", named, error);
     }
     if (getsockname(*listening, (struct sockaddr *)&bound, &length) != 0)

@@ -26,9 +26,10 @@ export async function call(method, path) {
   let response;
   try {
     response = await fetch(path, { method });
-  } catch (error) {
+  } catch {
     reachable(false);
-    throw new ApiError(0, 'UNREACHABLE', 'vkpix does not answer (it may have been stopped; start vkpix serve again)');
+    throw new ApiError(0, 'UNREACHABLE',
+                       'vkpix does not answer (it may have been stopped; start vkpix serve again)');
   }
   reachable(true);
   const text = await response.text();
@@ -71,7 +72,7 @@ export function duration(seconds) {
 // "WHAT (WHY; WHAT TO DO)", taken apart.
 export function explain(message) {
   const parts = /^(.*?) \((.*); (.*)\)$/s.exec(message);
-  const sentence = (text) => text ? text[0].toUpperCase() + text.slice(1) + (/[.?!]$/.test(text) ? '' : '.') : '';
-  if (!parts) return { what: sentence(message), why: '', remedy: '' };
-  return { what: parts[1][0].toUpperCase() + parts[1].slice(1), why: sentence(parts[2]), remedy: sentence(parts[3]) };
+  const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+  if (!parts) return { what: capital(message), why: '', remedy: '' };
+  return { what: capital(parts[1]), why: `${capital(parts[2])}.`, remedy: `${capital(parts[3])}.` };
 }

@@ -3,12 +3,14 @@ import { $, ApiError, call, duration, explain, make, send } from './api.js';
 import { foreshadow, showComparison } from './compare.js';
 
 const BUSY_MS = 350, IDLE_MS = 20000, SENDERS = 2, SETTLE_MS = 450;
+const HOPELESS = ['INPUT', 'FORMAT', 'SHAPE', 'TOO_LARGE']; // the file itself is what is wrong
 
-let info, session = null, sessionId = null, selected = null, sending = 0, timer = 0, settling = 0;
+let info, selected = null, sending = 0, timer = 0, settling = 0;
+let session = null, sessionId = null; // a promise of the id; the id when it is there
 const items = []; // in the order in which they were added
 
-// --- An item: {file, url, state, sent, settings, picture, error, button}. state: queued (here), sending, then
-// the server's (waiting, working, done, failed); picture is what the server says of it.
+// --- An item: {file, url, state, sent, settings, picture, error, button}. state: queued (here), sending,
+// then the server's (waiting, working, done, failed); picture is what the server says of it.
 
 const isBusy = (item) => ['queued', 'sending', 'waiting', 'working'].includes(item.state);
 const query = (values) => new URLSearchParams(values).toString();
@@ -25,14 +27,17 @@ function announce(text) {
 
 function fail(item, error) {
   item.state = 'failed';
-  item.error = error.message;
+  item.error = error;
   announce(`${item.file.name}: ${explain(error.message).what}.`);
 }
 
 // --- Sending and following.
 
 async function begin() {
-  session ??= call('POST', '/api/sessions').then((answer) => { sessionId = answer.session; return sessionId; });
+  session ??= call('POST', '/api/sessions').then((answer) => {
+    sessionId = answer.session;
+    return sessionId;
+  });
   try {
     return await session;
   } catch (error) {
@@ -71,7 +76,8 @@ function advance() {
     if (item.state === 'queued') upload(item);
   }
   clearTimeout(timer);
-  if (sessionId) timer = setTimeout(poll, items.some((item) => item.picture && isBusy(item)) ? BUSY_MS : IDLE_MS);
+  const busy = items.some((item) => item.picture && isBusy(item));
+  if (sessionId) timer = setTimeout(poll, busy ? BUSY_MS : IDLE_MS);
 }
 
 // The server has forgotten the session, as after a long sleep: the files are still here.
@@ -88,7 +94,6 @@ function take(item, picture) {
   const before = item.state, version = item.picture.version;
   item.picture = picture;
   item.state = picture.state;
-  if (picture.error) item.error = picture.error.message;
   if (item.state === before && version === picture.version) return;
   if (item.state === 'failed') fail(item, picture.error);
   if (item.state === 'done') announce(`${item.file.name} is coloured. ${summary()}`);
@@ -217,7 +222,8 @@ function showThumb(item) {
   button.className = `thumb ${isBusy(item) ? 'busy' : item.state}`;
   button.lastElementChild.textContent = stateText(item);
   button.title = item.file.name;
-  button.setAttribute('aria-label', `${item.file.name}, ${item.state === 'failed' ? 'failed' : stateText(item)}`);
+  const said = item.state === 'failed' ? 'failed' : stateText(item);
+  button.setAttribute('aria-label', `${item.file.name}, ${said}`);
   if (item === selected) button.setAttribute('aria-current', 'true');
   else button.removeAttribute('aria-current');
   if (item.state === 'done' && image.dataset.of !== String(item.picture.version)) {
@@ -232,7 +238,8 @@ function pendingText(item) {
   const rest = left ? `, about ${duration(left)} left` : '';
   if (item.state === 'queued') return 'Waiting to be sent';
   if (item.state === 'sending') return 'Sending';
-  if (item.state === 'waiting') return item.picture.ahead ? `Waiting, ${item.picture.ahead} before it${rest}` : 'Next';
+  if (item.state === 'waiting' && !item.picture.ahead) return 'Next';
+  if (item.state === 'waiting') return `Waiting, ${item.picture.ahead} before it${rest}`;
   return `Colouring${rest}`;
 }
 
@@ -254,7 +261,8 @@ function showPending(item, shown) {
 function showFailure(item, shown) {
   $('failure').hidden = !shown;
   if (!shown) return;
-  const { what, why, remedy } = explain(item.error);
+  const { what, why, remedy } = explain(item.error.message);
+  $('retry').hidden = HOPELESS.includes(item.error.code);
   $('failure').querySelector('h2').textContent = what;
   $('failure').querySelector('.why').textContent = why;
   $('failure').querySelector('.remedy').textContent = remedy;
@@ -293,7 +301,8 @@ function show(item) {
   if (item !== selected) return;
   showStage(item);
   $('name').textContent = item.file.name;
-  $('facts').textContent = item.picture?.width ? `${item.picture.width} × ${item.picture.height} pixels` : '';
+  const { width, height } = item.picture ?? {};
+  $('facts').textContent = width ? `${width} × ${height} pixels` : '';
   showDownload($('download'), item.picture && part(item, 'result'), item.state === 'done');
 }
 
@@ -304,7 +313,8 @@ function render() {
   $('summary').textContent = summary();
   const several = items.length > 1;
   for (const id of ['for-all', 'download-all', 'remove-all']) $(id).hidden = !several;
-  showDownload($('download-all'), `/api/sessions/${sessionId}/zip`, items.some((item) => item.state === 'done'));
+  const anyDone = items.some((item) => item.state === 'done');
+  showDownload($('download-all'), `/api/sessions/${sessionId}/zip`, anyDone);
 }
 
 function select(item) {

@@ -4,10 +4,13 @@ import { $, call, duration, make } from './api.js';
 const LIST_MS = 5000, RUN_MS = 2000;
 
 const CHARTS = [
-  { title: 'L1 loss', unit: '', lines: [['train_G_l1_loss', 'training', 'blue'], ['val_G_l1_loss', 'validation', 'accent']] },
-  { title: 'PSNR', unit: 'dB', lines: [['train_psnr', 'training', 'blue'], ['val_psnr', 'validation', 'accent']] },
-  { title: 'Adversarial loss', unit: '', lines: [['train_D_adv_loss', 'discriminator', 'blue'], ['train_G_adv_loss', 'generator', 'accent']] },
-  { title: 'Learning rate', unit: '', lines: [['lr', 'learning rate', 'blue']] },
+  { title: 'L1 loss', unit: '',
+    lines: [['train_G_l1_loss', 'training', 'blue'], ['val_G_l1_loss', 'validation', 'accent']] },
+  { title: 'PSNR', unit: 'dB',
+    lines: [['train_psnr', 'training', 'blue'], ['val_psnr', 'validation', 'accent']] },
+  { title: 'Adversarial loss', unit: '',
+    lines: [['train_D_adv_loss', 'discriminator', 'blue'], ['train_G_adv_loss', 'generator', 'accent']] },
+  { title: 'Learning rate', unit: '', fromZero: true, lines: [['lr', 'learning rate', 'blue']] },
   { title: 'L1 loss by step', unit: '', curve: true, lines: [['g_l1', 'training', 'blue']] },
 ];
 
@@ -31,14 +34,19 @@ function loadChart() {
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-function options(title, unit) {
+function options(spec) {
   const axis = (text) => ({ type: 'linear', title: { display: !!text, text, color: colour('dim') },
                             ticks: { color: colour('dim'), maxTicksLimit: 7 },
                             grid: { color: colour('line'), borderColor: colour('line') } });
+  const x = axis(spec.curve ? 'step' : 'epoch'), y = axis(spec.unit);
+  x.grid.display = false;
+  x.ticks.precision = 0;
+  y.beginAtZero = !!spec.fromZero;
   return { animation: false, responsive: true, maintainAspectRatio: false, parsing: false,
            interaction: { mode: 'nearest', axis: 'x', intersect: false },
-           plugins: { legend: { align: 'end', labels: { color: colour('dim'), boxWidth: 18, boxHeight: 1 } } },
-           scales: { x: axis(title.endsWith('by step') ? 'step' : 'epoch'), y: axis(unit) } };
+           plugins: { legend: { display: spec.lines.length > 1, align: 'end',
+                                labels: { color: colour('dim'), boxWidth: 18, boxHeight: 1 } } },
+           scales: { x, y } };
 }
 
 function pointsOf(run, spec, key) {
@@ -47,7 +55,7 @@ function pointsOf(run, spec, key) {
 }
 
 function label(spec, sets) {
-  const latest = sets.map((set) => `${set.label} ${set.data.at(-1)?.y.toPrecision(4)} ${spec.unit}`.trim());
+  const latest = sets.map((set) => `${set.label} ${set.data.at(-1).y.toPrecision(4)} ${spec.unit}`.trim());
   return `${spec.title}; latest: ${latest.join(', ')}`;
 }
 
@@ -59,11 +67,12 @@ function drawOne(Chart, run, spec) {
   if (!entry) {
     const canvas = make('canvas');
     canvas.setAttribute('role', 'img');
-    const box = make('div', { className: 'box' }, make('h2', { textContent: spec.title }),
+    const box = make('div', { className: spec.curve ? 'box wide' : 'box' },
+                     make('h2', { textContent: spec.title }),
                      make('div', { className: 'canvas' }, canvas));
     $('charts').append(box);
-    entry = { box, canvas, chart: new Chart(canvas, { type: 'line', data: { datasets: [] },
-                                                      options: options(spec.title, spec.unit) }) };
+    const chart = new Chart(canvas, { type: 'line', data: { datasets: [] }, options: options(spec) });
+    entry = { box, canvas, chart };
     charts.set(spec.title, entry);
   }
   entry.box.hidden = !sets.length;
@@ -89,15 +98,16 @@ function clearCharts() {
 // --- A run.
 
 function showTiles(run) {
-  const psnr = run.log.val_psnr.filter((value) => value !== null), best = psnr.length ? Math.max(...psnr) : null;
+  const psnr = run.log.val_psnr.filter((value) => value !== null);
+  const best = psnr.length ? Math.max(...psnr) : null;
   const at = run.log.epoch[run.log.val_psnr.indexOf(best)];
-  const speed = run.steps_per_second;
+  const speed = run.steps_per_second, unknown = run.running ? '…' : '–', quick = speed >= 1;
   const tiles = [
     ['Epoch', `${run.epoch}`, `of ${run.epochs}`],
     ['Step', run.steps.toLocaleString('en'), ''],
-    ['Speed', speed === null ? (run.running ? '…' : '–') : speed >= 1 ? speed.toFixed(1) : (1 / speed).toFixed(1),
-     speed === null ? '' : speed >= 1 ? 'steps a second' : 'seconds a step'],
-    ['Time left', run.seconds_left === null ? (run.running ? '…' : '–') : duration(run.seconds_left),
+    ['Speed', speed === null ? unknown : (quick ? speed : 1 / speed).toFixed(1),
+     speed === null ? '' : quick ? 'steps a second' : 'seconds a step'],
+    ['Time left', run.seconds_left === null ? unknown : duration(run.seconds_left),
      run.seconds_left === null && run.running ? 'after the first epoch' : ''],
     ['Validation PSNR', psnr.length ? psnr.at(-1).toFixed(2) : '–', psnr.length ? 'dB' : ''],
     ['Best', best === null ? '–' : best.toFixed(2), best === null ? '' : `dB, epoch ${at}`],
@@ -158,8 +168,9 @@ async function pollRun() {
 // --- The list.
 
 function makeCard(run) {
-  const link = make('a', { href: `#runs/${encodeURIComponent(run.name)}` }, make('strong', { textContent: run.name }),
-    make('small', { textContent: run.error ? 'cannot be read' : `epoch ${run.epoch} of ${run.epochs}, ${ago(run)}` }));
+  const facts = run.error ? 'cannot be read' : `epoch ${run.epoch} of ${run.epochs}, ${ago(run)}`;
+  const link = make('a', { href: `#runs/${encodeURIComponent(run.name)}` },
+                    make('strong', { textContent: run.name }), make('small', { textContent: facts }));
   if (!run.error) {
     const bar = make('progress', { max: 1, value: run.epochs ? run.epoch / run.epochs : 0 });
     bar.setAttribute('aria-hidden', 'true');
@@ -179,7 +190,9 @@ async function pollList() {
       const list = await call('GET', '/api/runs');
       if (!shown && list.length) openRun(list[0].name);
       // Not under somebody's keyboard focus.
-      if (!$('run-list').contains(document.activeElement)) $('run-list').replaceChildren(...list.map(makeCard));
+      const focused = $('run-list').contains(document.activeElement);
+      if (!focused) $('run-list').replaceChildren(...list.map(makeCard));
+      $('run-list').hidden = list.length < 2;
       $('run-none').hidden = list.length > 0;
     }
   } catch { /* the line at the bottom says that nobody answers */ }
