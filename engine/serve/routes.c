@@ -356,7 +356,7 @@ static bool cut(vkp_request *r)
         if (i == VKP_PATH_WORDS) return false;
         r->words[i] = at;
         at += strcspn(at, "/");
-        if (at == r->words[i]) return false;
+        if (at == r->words[i] || (*at && !at[1])) return false;
         if (*at) *at++ = 0;
     }
     return true;
