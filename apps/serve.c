@@ -46,8 +46,8 @@ static void close_device(void *user, vkp_device *device)
 
 static vkp_status make_painter(serving *s)
 {
-    vkp_painter_options painting = {.runs = s->runs, .max_pixels = MAX_PIXELS, .open = open_device,
-                                    .close = close_device, .user = s};
+    vkp_painter_options painting = {
+        .runs = s->runs, .max_pixels = MAX_PIXELS, .open = open_device, .close = close_device, .user = s};
     const char *model;
     for (size_t i = 0; vkp_options_each(s->options, "model", i, &model); i++) {
         if (i == VKP_PAINTER_MODELS - 1)
@@ -62,8 +62,11 @@ static vkp_status start(serving *s)
     const char *runs = vkp_options_value(s->options, "runs");
     if (runs) VKP_TRY(vkp_runs_open(runs, &s->runs));
     VKP_TRY(make_painter(s));
-    const vkp_queue_options queueing = {.bytes = KEPT_BYTES, .per_session = PICTURES, .sessions = SESSIONS,
-                                        .idle_seconds = IDLE_SECONDS, .work = vkp_painter_work,
+    const vkp_queue_options queueing = {.bytes = KEPT_BYTES,
+                                        .per_session = PICTURES,
+                                        .sessions = SESSIONS,
+                                        .idle_seconds = IDLE_SECONDS,
+                                        .work = vkp_painter_work,
                                         .user = s->painter};
     VKP_TRY(vkp_queue_create(&queueing, &s->queue));
     const vkp_server_options serve = {.address = vkp_options_value(s->options, "listen"),
@@ -139,8 +142,9 @@ static vkp_status run(const vkp_options *options)
 
 static const vkp_option options_taken[] = {
     {"port", "N", "where it listens, 8080 by default; 0: any that is free"},
-    {"listen", "ADDRESS", "let other machines use it too: 0.0.0.0, or one of this machine's addresses; they "
-                          "need the token in the address that is printed, and nothing is encrypted"},
+    {"listen", "ADDRESS",
+     "let other machines use it too: 0.0.0.0, or one of this machine's addresses; they "
+     "need the token in the address that is printed, and nothing is encrypted"},
     {"runs", "DIR", "show the training runs in this folder too, and offer their networks"},
     {"open", NULL, "show the page in the desktop's browser"},
     VKP_OPTION_MODEL,

@@ -69,8 +69,8 @@ static void rest(void) { nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL)
 static vkp_queue *make_queue(double idle)
 {
     vkp_queue *q;
-    const vkp_queue_options options = {.bytes = 4096, .per_session = 5, .sessions = 2, .idle_seconds = idle,
-                                       .work = work};
+    const vkp_queue_options options = {
+        .bytes = 4096, .per_session = 5, .sessions = 2, .idle_seconds = idle, .work = work};
     g.passes = g.waiting = 0;
     *g.order = 0;
     if (vkp_queue_create(&options, &q) != VKP_OK) fail_msg("%s", vkp_error());
@@ -312,7 +312,8 @@ static void result_names(void **state)
     (void)state;
     char text[VKP_NAME_ROOM], longest[VKP_NAME_ROOM];
     uint8_t jpeg[] = {0xff, 0xd8, 0xff, 0xe0}, none[] = {0};
-    const vkp_blob as_jpeg = {.bytes = jpeg, .size = sizeof jpeg}, as_png = {.bytes = none, .size = sizeof none};
+    const vkp_blob as_jpeg = {.bytes = jpeg, .size = sizeof jpeg},
+                   as_png = {.bytes = none, .size = sizeof none};
     vkp_result_name("old.photo.JPG", &as_jpeg, text);
     assert_string_equal(text, "old.photo-coloured.jpg");
     vkp_result_name(".hidden", &as_png, text);

@@ -60,12 +60,19 @@ static vkp_status check(void *user, const vkp_wish *wish)
 
 static void start(const char *address, double patience, setup *s)
 {
-    const vkp_queue_options queueing = {.bytes = 64 << 20, .per_session = 3, .sessions = 300,
-                                        .idle_seconds = 60, .work = work};
+    const vkp_queue_options queueing = {
+        .bytes = 64 << 20, .per_session = 3, .sessions = 300, .idle_seconds = 60, .work = work};
     if (vkp_queue_create(&queueing, &s->queue) != VKP_OK) fail_msg("%s", vkp_error());
-    const vkp_server_options serving = {.address = address, .connections = CONNECTIONS, .patience = patience,
-                                        .file_bytes = FILE_BYTES, .max_pixels = 10000, .per_session = 3,
-                                        .queue = s->queue, .device = "none", .models = models, .check = check};
+    const vkp_server_options serving = {.address = address,
+                                        .connections = CONNECTIONS,
+                                        .patience = patience,
+                                        .file_bytes = FILE_BYTES,
+                                        .max_pixels = 10000,
+                                        .per_session = 3,
+                                        .queue = s->queue,
+                                        .device = "none",
+                                        .models = models,
+                                        .check = check};
     if (vkp_server_start(&serving, &s->server) != VKP_OK) fail_msg("%s", vkp_error());
     s->port = vkp_server_port(s->server);
 }
@@ -131,8 +138,10 @@ static void the_page(void **state)
     (void)state;
     static const struct {
         const char *path, *type, *word;
-    } files[] = {{"/", "text/html", "<!DOCTYPE html>"}, {"/page.css", "text/css", "--accent"},
-                 {"/main.js", "text/javascript", "import"}, {"/icon.svg", "image/svg+xml", "<svg"},
+    } files[] = {{"/", "text/html", "<!DOCTYPE html>"},
+                 {"/page.css", "text/css", "--accent"},
+                 {"/main.js", "text/javascript", "import"},
+                 {"/icon.svg", "image/svg+xml", "<svg"},
                  {"/chart.min.js", "text/javascript", "Chart.js"}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         http_answer a = ask("GET", files[i].path);
@@ -173,8 +182,8 @@ static void a_picture(void **state)
 {
     (void)state;
     char path[256];
-    http_answer a = post("/api/pictures?name=..%2Fa%5Cold%0d%0aX%22%25%c3%a4.jpg&model=two&strength=0.5", png.bytes,
-                         png.size);
+    http_answer a = post("/api/pictures?name=..%2Fa%5Cold%0d%0aX%22%25%c3%a4.jpg&model=two&strength=0.5",
+                         png.bytes, png.size);
     cJSON *picture = http_json(&a, 202);
     assert_string_equal(text_of(picture, "name"), "old__X\"%\xc3\xa4.jpg");
     const char *id = text_of(picture, "id"), *session = text_of(picture, "session");
@@ -249,8 +258,8 @@ static void what_is_no_picture(void **state)
     blob bomb = blob_png(60000, 60000, 3, 8, NULL);
     expect_error(post("/api/pictures?name=bomb.png", bomb.bytes, bomb.size), 422, "INPUT");
     blob_free(&bomb);
-    static const char *const settings[] = {"model=three", "strength=x", "strength=nan", "size=-1", "size=1.5",
-                                           "size=1e99", "strength="};
+    static const char *const settings[] = {"model=three", "strength=x", "strength=nan", "size=-1",
+                                           "size=1.5",    "size=1e99",  "strength="};
     char path[64];
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         snprintf(path, sizeof path, "/api/pictures?%s", settings[i]);
@@ -284,21 +293,23 @@ static void bodies_that_are_too_large(void **state)
     (void)state;
     char text[256];
     /* Refused before they come, however large they claim to be. */
-    static const char *const lengths[] = {"1048577", "99999999999999999999", "-1", "12x", "18446744073709551615"};
+    static const char *const lengths[] = {"1048577", "99999999999999999999", "-1", "12x",
+                                          "18446744073709551615"};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         snprintf(text, sizeof text,
-                 "POST /api/pictures HTTP/1.1\r\nHost: localhost:%u\r\nContent-Length: %s\r\n\r\n", local.port,
-                 lengths[i]);
+                 "POST /api/pictures HTTP/1.1\r\nHost: localhost:%u\r\nContent-Length: %s\r\n\r\n",
+                 local.port, lengths[i]);
         const int status = status_of(text);
         if (status < 400 || status > 431) fail_msg("length %s: %d", lengths[i], status);
     }
     snprintf(text, sizeof text,
-             "POST /api/pictures HTTP/1.1\r\nHost: localhost:%u\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+             "POST /api/pictures HTTP/1.1\r\nHost: localhost:%u\r\nTransfer-Encoding: "
+             "chunked\r\n\r\n5\r\nhello\r\n"
              "0\r\n\r\n",
              local.port);
     assert_int_equal(status_of(text), 411);
-    snprintf(text, sizeof text, "POST /api/sessions HTTP/1.1\r\nHost: localhost:%u\r\nContent-Length: 5000\r\n\r\n",
-             local.port);
+    snprintf(text, sizeof text,
+             "POST /api/sessions HTTP/1.1\r\nHost: localhost:%u\r\nContent-Length: 5000\r\n\r\n", local.port);
     assert_int_equal(status_of(text), 413);
     assert_int_equal(alive(), 200);
 }
@@ -307,20 +318,22 @@ static void other_sites(void **state)
 {
     (void)state;
     char own[96], path[64];
-    static const char *const hosts[] = {"Host: evil.example\r\n", "Host: localhost\r\n", "Host: localhost:1\r\n",
-                                        "Host: 127.0.0.1.evil.example:80\r\n", "Host: \r\n"};
+    static const char *const hosts[] = {"Host: evil.example\r\n", "Host: localhost\r\n",
+                                        "Host: localhost:1\r\n", "Host: 127.0.0.1.evil.example:80\r\n",
+                                        "Host: \r\n"};
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         http_answer a = http_ask(local.port, "GET", "/api/info", hosts[i], NULL, 0);
         if (a.status != 421 && a.status != 400) fail_msg("%s: %d", hosts[i], a.status);
         http_free(&a);
     }
-    snprintf(own, sizeof own, "Host: 127.0.0.1:%u\r\nOrigin: http://127.0.0.1:%u\r\n", local.port, local.port);
+    snprintf(own, sizeof own, "Host: 127.0.0.1:%u\r\nOrigin: http://127.0.0.1:%u\r\n", local.port,
+             local.port);
     http_answer a = http_ask(local.port, "GET", "/api/info", own, NULL, 0);
     cJSON_Delete(http_json(&a, 200));
-    static const char *const foreign[] = {"Origin: http://evil.example\r\n", "Origin: null\r\n",
-                                          "Origin: https://localhost\r\n", "Sec-Fetch-Site: cross-site\r\n",
-                                          "Sec-Fetch-Site: same-site\r\n",
-                                          "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n"};
+    static const char *const foreign[] = {
+        "Origin: http://evil.example\r\n", "Origin: null\r\n",
+        "Origin: https://localhost\r\n",   "Sec-Fetch-Site: cross-site\r\n",
+        "Sec-Fetch-Site: same-site\r\n",   "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n"};
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
         a = http_ask(local.port, "POST", "/api/pictures", foreign[i], png.bytes, png.size);
         expect_error(a, 403, "FOREIGN_SITE");
@@ -365,8 +378,8 @@ static void tokens(void **state)
     snprintf(path, sizeof path, "/?token=%s", token);
     a = ask_open(path, "");
     assert_int_equal(a.status, 303);
-    snprintf(more, sizeof more, "Set-Cookie: vkpix_%u=%s; Path=/; HttpOnly; SameSite=Lax\r\n", open_to_all.port,
-             token);
+    snprintf(more, sizeof more, "Set-Cookie: vkpix_%u=%s; Path=/; HttpOnly; SameSite=Lax\r\n",
+             open_to_all.port, token);
     assert_non_null(strstr(a.head, more));
     assert_non_null(strstr(a.head, "Location: /\r\n"));
     http_free(&a);
@@ -385,12 +398,29 @@ static void tokens(void **state)
 static void paths_that_lead_elsewhere(void **state)
 {
     (void)state;
-    static const char *const paths[] = {
-        "/../../../../etc/passwd", "/..%2f..%2f..%2fetc%2fpasswd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd",
-        "/./page.css", "/page.css/", "/page.css/..", "/api", "/api/", "/api/pictures/../info", "/api/pictures//result",
-        "/api/runs/..", "/api/runs/%2e%2e/previews/1", "/api/runs/..%2f..%2fetc/previews/1", "/%00/etc/passwd",
-        "/page.css%00.html", "/\\..\\..\\etc\\passwd", "/a/b/c/d/e/f/g", "/%", "/%zz", "/api/pictures/%s%n%s",
-        "/index.html", "/C:/Windows/win.ini"};
+    static const char *const paths[] = {"/../../../../etc/passwd",
+                                        "/..%2f..%2f..%2fetc%2fpasswd",
+                                        "/%2e%2e/%2e%2e/etc/passwd",
+                                        "//etc/passwd",
+                                        "/./page.css",
+                                        "/page.css/",
+                                        "/page.css/..",
+                                        "/api",
+                                        "/api/",
+                                        "/api/pictures/../info",
+                                        "/api/pictures//result",
+                                        "/api/runs/..",
+                                        "/api/runs/%2e%2e/previews/1",
+                                        "/api/runs/..%2f..%2fetc/previews/1",
+                                        "/%00/etc/passwd",
+                                        "/page.css%00.html",
+                                        "/\\..\\..\\etc\\passwd",
+                                        "/a/b/c/d/e/f/g",
+                                        "/%",
+                                        "/%zz",
+                                        "/api/pictures/%s%n%s",
+                                        "/index.html",
+                                        "/C:/Windows/win.ini"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         http_answer a = ask("GET", paths[i]);
         const bool cut = strstr(paths[i], "%00"); /* libmicrohttpd ends an address there */
@@ -408,11 +438,16 @@ static void paths_that_lead_elsewhere(void **state)
 static void what_is_no_request(void **state)
 {
     (void)state;
-    static const char *const requests[] = {
-        "\r\n\r\n", "hello\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost\r\n\r\n", "POST /api/pictures HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "GET / HTTP/1.1\nHost: x\n\n",
-        "GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n"};
+    static const char *const requests[] = {"\r\n\r\n",
+                                           "hello\r\n\r\n",
+                                           "GET\r\n\r\n",
+                                           "GET / HTTP/9.9\r\n\r\n",
+                                           "GET / HTTP/1.1\r\n\r\n",
+                                           "GET / HTTP/1.1\r\nHost\r\n\r\n",
+                                           "POST /api/pictures HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                                           "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+                                           "GET / HTTP/1.1\nHost: x\n\n",
+                                           "GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n"};
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
         const int s = http_connect(local.port);
         http_put(s, requests[i], strlen(requests[i]));
@@ -455,7 +490,8 @@ static void slow_clients(void **state)
     char text[200];
     const double headers = drip("GET / HTTP/1.1\r\nX-Slow: ");
     if (headers > SHORT_PATIENCE + 2) fail_msg("headers could drip for %.1f s", headers);
-    snprintf(text, sizeof text, "POST /api/pictures HTTP/1.1\r\nHost: localhost:%u\r\nContent-Length: 50000\r\n\r\n",
+    snprintf(text, sizeof text,
+             "POST /api/pictures HTTP/1.1\r\nHost: localhost:%u\r\nContent-Length: 50000\r\n\r\n",
              hasty.port);
     const double body = drip(text);
     if (body > SHORT_PATIENCE + 3) fail_msg("a body could drip for %.1f s", body);
@@ -477,7 +513,8 @@ static void many_connections(void **state)
     enum { COUNT = 200 };
     int sockets[COUNT];
     char text[128];
-    const int length = snprintf(text, sizeof text, "GET /api/info HTTP/1.1\r\nHost: localhost:%u\r\n\r\n", local.port);
+    const int length =
+        snprintf(text, sizeof text, "GET /api/info HTTP/1.1\r\nHost: localhost:%u\r\n\r\n", local.port);
     for (int i = 0; i < COUNT; i++) sockets[i] = http_connect(local.port);
     for (int round = 0; round < 2; round++) { /* kept alive in between */
         for (int i = 0; i < COUNT; i++) assert_int_equal(http_put(sockets[i], text, (size_t)length), length);
@@ -502,9 +539,9 @@ static void many_uploads(void **state)
     enum { COUNT = 200 };
     int sockets[COUNT], taken = 0;
     char head[160];
-    const int length = snprintf(head, sizeof head,
-                                "POST /api/pictures HTTP/1.1\r\nHost: localhost:%u\r\nContent-Length: %zu\r\n\r\n",
-                                local.port, png.size);
+    const int length = snprintf(
+        head, sizeof head, "POST /api/pictures HTTP/1.1\r\nHost: localhost:%u\r\nContent-Length: %zu\r\n\r\n",
+        local.port, png.size);
     for (int i = 0; i < COUNT; i++) {
         sockets[i] = http_connect(local.port);
         http_put(sockets[i], head, (size_t)length);
@@ -532,9 +569,10 @@ static void clients_that_go(void **state)
     char text[200];
     for (int i = 0; i < 20; i++) {
         const int s = http_connect(local.port);
-        const int length = snprintf(text, sizeof text,
-                                    "POST /api/pictures HTTP/1.1\r\nHost: localhost:%u\r\nContent-Length: %d\r\n\r\n",
-                                    local.port, FILE_BYTES);
+        const int length =
+            snprintf(text, sizeof text,
+                     "POST /api/pictures HTTP/1.1\r\nHost: localhost:%u\r\nContent-Length: %d\r\n\r\n",
+                     local.port, FILE_BYTES);
         http_put(s, text, (size_t)length);
         http_put(s, png.bytes, png.size);
         close(s);

@@ -64,8 +64,10 @@ static vkp_status fill(zip_source_t *file, vkp_queue *queue, const vkp_look *loo
         whole = add_once(zip, name, blobs[i]);
         added++;
     }
-    if (zip && (!whole || !added)) zip_discard(zip);
-    else if (zip && zip_close(zip) != 0) whole = false;
+    if (zip && (!whole || !added))
+        zip_discard(zip);
+    else if (zip && zip_close(zip) != 0)
+        whole = false;
     for (size_t i = 0; i < count && blobs; i++) vkp_blob_drop(blobs[i]);
     free(blobs);
     if (!whole) return no_memory();

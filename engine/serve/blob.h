@@ -9,7 +9,7 @@
 
 /* What all blobs together may take. Set `limit`, zero `used`; it must outlive its blobs. */
 typedef struct vkp_bank {
-    size_t limit;         /* bytes */
+    size_t limit; /* bytes */
     _Atomic size_t used;
 } vkp_bank;
 

@@ -28,8 +28,8 @@ static bool is_foreign(const vkp_visitor *v, bool opening)
 {
     static const char scheme[] = "http://";
     const size_t length = sizeof scheme - 1;
-    if (v->origin && (strncmp(v->origin, scheme, length) != 0 || !v->host ||
-                      strcasecmp(v->origin + length, v->host) != 0))
+    if (v->origin &&
+        (strncmp(v->origin, scheme, length) != 0 || !v->host || strcasecmp(v->origin + length, v->host) != 0))
         return true;
     if (!v->fetch_site || strcmp(v->fetch_site, "same-origin") == 0 || strcmp(v->fetch_site, "none") == 0)
         return false;
@@ -52,8 +52,7 @@ static bool has_cookie(const vkp_guard *g, const char *cookie)
     while (cookie && *cookie) {
         cookie += strspn(cookie, " ;");
         const size_t rest = strcspn(cookie, ";");
-        if (strncmp(cookie, name, (size_t)length) == 0 &&
-            is_token(g, cookie + length, rest - (size_t)length))
+        if (strncmp(cookie, name, (size_t)length) == 0 && is_token(g, cookie + length, rest - (size_t)length))
             return true;
         cookie += rest;
     }
@@ -75,7 +74,6 @@ vkp_verdict vkp_guard_judge(const vkp_guard *g, const vkp_visitor *v, bool openi
     if (is_foreign(v, opening)) return VKP_VERDICT_FOREIGN_SITE;
     if (!*g->token || has_cookie(g, v->cookie) || has_authorization(g, v->authorization))
         return VKP_VERDICT_PASS;
-    if (v->token && is_token(g, v->token, strlen(v->token)))
-        return VKP_VERDICT_KNOWN_BY_ADDRESS;
+    if (v->token && is_token(g, v->token, strlen(v->token))) return VKP_VERDICT_KNOWN_BY_ADDRESS;
     return VKP_VERDICT_NO_TOKEN;
 }

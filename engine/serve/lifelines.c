@@ -105,8 +105,10 @@ void vkp_lifeline_remove(vkp_lifelines *l, vkp_lifeline *line)
 {
     if (!line) return;
     pthread_mutex_lock(&l->lock);
-    if (line->before) line->before->after = line->after;
-    else l->first = line->after;
+    if (line->before)
+        line->before->after = line->after;
+    else
+        l->first = line->after;
     if (line->after) line->after->before = line->before;
     pthread_mutex_unlock(&l->lock);
     free(line);

@@ -113,8 +113,10 @@ vkp_status vkp_painter_create(const vkp_painter_options *options, vkp_painter **
     p->options = *options;
     vkp_status status = open_device(p);
     if (status == VKP_OK) status = choose(p, &(vkp_wish){.strength = 1}, &first);
-    if (status == VKP_OK) *out = p;
-    else vkp_painter_destroy(p);
+    if (status == VKP_OK)
+        *out = p;
+    else
+        vkp_painter_destroy(p);
     return status;
 }
 
@@ -146,9 +148,8 @@ cJSON *vkp_painter_models(void *painter)
         if (given[0] || strcmp(b->name, VKP_BUILT_IN_DEFAULT) != 0) append(list, "", b->name);
     if (!list || !p->options.runs || vkp_runs_list(p->options.runs, &runs) != VKP_OK) return list;
     const cJSON *run;
-    cJSON_ArrayForEach(run, runs)
-        if (cJSON_IsTrue(cJSON_GetObjectItem(run, "has_weights")))
-            append(list, run_prefix, cJSON_GetStringValue(cJSON_GetObjectItem(run, "name")));
+    cJSON_ArrayForEach(run, runs) if (cJSON_IsTrue(cJSON_GetObjectItem(run, "has_weights")))
+        append(list, run_prefix, cJSON_GetStringValue(cJSON_GetObjectItem(run, "name")));
     cJSON_Delete(runs);
     return list;
 }
@@ -171,8 +172,8 @@ vkp_status vkp_painter_check(void *painter, const vkp_wish *wish)
     if (!(wish->strength >= 0 && wish->strength <= LARGEST_STRENGTH))
         return vkp_fail(VKP_USAGE, "strength cannot be %g (a number from 0 to %g is needed; choose another)",
                         wish->strength, LARGEST_STRENGTH);
-    if (wish->size && (wish->size < VKP_PAINTER_SMALLEST || wish->size > VKP_PAINTER_LARGEST ||
-                       wish->size % SIZE_STEP))
+    if (wish->size &&
+        (wish->size < VKP_PAINTER_SMALLEST || wish->size > VKP_PAINTER_LARGEST || wish->size % SIZE_STEP))
         return vkp_fail(VKP_USAGE,
                         "size cannot be %u (0 or a multiple of %d from %d to %d is needed; choose another)",
                         wish->size, SIZE_STEP, VKP_PAINTER_SMALLEST, VKP_PAINTER_LARGEST);

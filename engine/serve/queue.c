@@ -44,11 +44,11 @@ struct vkp_queue {
     session *sessions;
     picture *pictures;
     uint64_t turns;
-    picture *current;              /* in work; NULL also when it was removed meanwhile */
-    vkp_stage stage;               /* of that */
-    double started;                /* when its stage began */
-    double spent[VKP_STAGES];      /* seconds in its stages so far */
-    double usual[VKP_STAGES];      /* seconds, the mean of earlier pictures, later ones weighing more */
+    picture *current;         /* in work; NULL also when it was removed meanwhile */
+    vkp_stage stage;          /* of that */
+    double started;           /* when its stage began */
+    double spent[VKP_STAGES]; /* seconds in its stages so far */
+    double usual[VKP_STAGES]; /* seconds, the mean of earlier pictures, later ones weighing more */
     bool measured;
 };
 
@@ -100,8 +100,10 @@ static void remove_session(vkp_queue *q, session **at)
 {
     session *s = *at;
     for (picture **p = &q->pictures; *p;)
-        if ((*p)->owner == s) remove_picture(q, p);
-        else p = &(*p)->next;
+        if ((*p)->owner == s)
+            remove_picture(q, p);
+        else
+            p = &(*p)->next;
     *at = s->next;
     free(s);
 }
@@ -111,8 +113,10 @@ static void tidy(vkp_queue *q)
 {
     const double oldest = vkp_clock() - q->options.idle_seconds;
     for (session **s = &q->sessions; *s;)
-        if ((*s)->asked < oldest) remove_session(q, s);
-        else s = &(*s)->next;
+        if ((*s)->asked < oldest)
+            remove_session(q, s);
+        else
+            s = &(*s)->next;
 }
 
 static picture *next_picture(const vkp_queue *q)
@@ -380,8 +384,13 @@ static double current_progress(const vkp_queue *q)
 
 static void look_at(const vkp_queue *q, const picture *p, vkp_look *look)
 {
-    *look = (vkp_look){.state = p->state, .wish = p->wish, .version = p->version, .width = p->width,
-                       .height = p->height, .status = p->status, .seconds_left = q->measured ? 0 : NAN};
+    *look = (vkp_look){.state = p->state,
+                       .wish = p->wish,
+                       .version = p->version,
+                       .width = p->width,
+                       .height = p->height,
+                       .status = p->status,
+                       .seconds_left = q->measured ? 0 : NAN};
     memcpy(look->id, p->id, sizeof look->id);
     memcpy(look->name, p->name, sizeof look->name);
     if (p->state == VKP_STATE_FAILED) memcpy(look->error, p->error, sizeof look->error);

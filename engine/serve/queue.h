@@ -58,10 +58,10 @@ typedef struct vkp_task {
 } vkp_task;
 
 typedef struct vkp_queue_options {
-    size_t bytes;          /* that all pictures may take together */
-    unsigned per_session;  /* pictures */
+    size_t bytes;         /* that all pictures may take together */
+    unsigned per_session; /* pictures */
     unsigned sessions;
-    double idle_seconds;   /* after which a session that nobody asks about ends */
+    double idle_seconds; /* after which a session that nobody asks about ends */
     /* Colours one picture, on the queue's thread; *coloured is zeroed before, and the blobs that a failure
      * leaves in it are dropped. Its error text is what the picture's owner gets to read. */
     vkp_status (*work)(void *user, const vkp_task *task, vkp_coloured *coloured);
@@ -102,13 +102,13 @@ typedef struct vkp_look {
     char id[VKP_ID_ROOM], name[VKP_NAME_ROOM];
     vkp_state state;
     vkp_wish wish;
-    vkp_stage stage;       /* while VKP_STATE_WORKING */
-    unsigned ahead;        /* while VKP_STATE_WAITING: pictures that come before it */
-    double progress;       /* 0..1 of its own colouring, by the time that earlier pictures took */
-    double seconds_left;   /* until it is done; NaN while no picture has been done yet */
-    unsigned version;      /* results so far: another one means another result */
-    int width, height;     /* of the result; 0 while there is none */
-    vkp_status status;     /* of VKP_STATE_FAILED, with its text */
+    vkp_stage stage;     /* while VKP_STATE_WORKING */
+    unsigned ahead;      /* while VKP_STATE_WAITING: pictures that come before it */
+    double progress;     /* 0..1 of its own colouring, by the time that earlier pictures took */
+    double seconds_left; /* until it is done; NaN while no picture has been done yet */
+    unsigned version;    /* results so far: another one means another result */
+    int width, height;   /* of the result; 0 while there is none */
+    vkp_status status;   /* of VKP_STATE_FAILED, with its text */
     char error[512];
 } vkp_look;
 

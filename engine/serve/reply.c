@@ -89,8 +89,10 @@ static void add_disposition(struct MHD_Response *response, const char *name)
         const unsigned char byte = (unsigned char)*c;
         const bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
                            (byte >= '0' && byte <= '9') || strchr("-._~", byte);
-        if (plain) text[length++] = *c;
-        else length += sprintf(text + length, "%%%02X", byte);
+        if (plain)
+            text[length++] = *c;
+        else
+            length += sprintf(text + length, "%%%02X", byte);
     }
     text[length] = 0;
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_DISPOSITION, text);

@@ -75,8 +75,10 @@ static cJSON *describe(const vkp_look *look)
     if (look->state == VKP_STATE_WAITING) cJSON_AddNumberToObject(p, "ahead", look->ahead);
     if (look->state == VKP_STATE_WORKING) cJSON_AddStringToObject(p, "stage", stages[look->stage]);
     cJSON_AddNumberToObject(p, "progress", look->progress);
-    if (isnan(look->seconds_left)) cJSON_AddNullToObject(p, "seconds_left");
-    else cJSON_AddNumberToObject(p, "seconds_left", look->seconds_left);
+    if (isnan(look->seconds_left))
+        cJSON_AddNullToObject(p, "seconds_left");
+    else
+        cJSON_AddNumberToObject(p, "seconds_left", look->seconds_left);
     cJSON_AddNumberToObject(p, "version", look->version);
     cJSON_AddNumberToObject(p, "width", look->width);
     cJSON_AddNumberToObject(p, "height", look->height);
@@ -192,8 +194,10 @@ static vkp_status add_picture(const vkp_request *r, char session[VKP_ID_ROOM], c
     read_name(r, name);
     VKP_TRY(read_wish(r, &wish));
     VKP_TRY(check_header(r, name));
-    if (!given) VKP_TRY(vkp_queue_begin(queue, session));
-    else snprintf(session, VKP_ID_ROOM, "%s", given);
+    if (!given)
+        VKP_TRY(vkp_queue_begin(queue, session));
+    else
+        snprintf(session, VKP_ID_ROOM, "%s", given);
     const vkp_status status = vkp_queue_add(queue, session, name, r->body, &wish, id);
     if (status != VKP_OK && !given) vkp_queue_end(queue, session);
     return status;

@@ -120,8 +120,10 @@ static vkp_status watch(vkp_runs *runs, const char *name)
     vkp_status status = w->name ? VKP_OK : no_memory();
     const char *folder = runs->single ? "" : runs->folder, *below = runs->single ? runs->folder : name;
     if (status == VKP_OK) status = vkp_path_join(folder, below, &w->path);
-    if (status == VKP_OK && is_run(w->path)) runs->all[runs->count++] = w;
-    else forget(w);
+    if (status == VKP_OK && is_run(w->path))
+        runs->all[runs->count++] = w;
+    else
+        forget(w);
     return status;
 }
 
@@ -221,8 +223,10 @@ static bool is_running(const watched *w, const reading *r)
 /* NaN is null in JSON. */
 static void add_number(cJSON *object, const char *name, double value)
 {
-    if (isfinite(value)) cJSON_AddNumberToObject(object, name, value);
-    else cJSON_AddNullToObject(object, name);
+    if (isfinite(value))
+        cJSON_AddNumberToObject(object, name, value);
+    else
+        cJSON_AddNullToObject(object, name);
 }
 
 static void append_number(cJSON *array, double value)
@@ -251,8 +255,10 @@ static vkp_status add_listed(cJSON *list, watched *w)
     cJSON *object = cJSON_CreateObject();
     if (!object || !cJSON_AddItemToArray(list, object) || !cJSON_AddStringToObject(object, "name", w->name))
         return no_memory();
-    if (read_run(w, &r) == VKP_OK) add_summary(object, w, &r);
-    else cJSON_AddStringToObject(object, "error", vkp_error());
+    if (read_run(w, &r) == VKP_OK)
+        add_summary(object, w, &r);
+    else
+        cJSON_AddStringToObject(object, "error", vkp_error());
     vkp_run_table_free(&r.log);
     return VKP_OK;
 }

@@ -239,8 +239,8 @@ static vkp_status start(vkp_server *server, int *listening)
 {
     VKP_TRY(vkp_lifelines_create(&server->lifelines));
     VKP_TRY(listen_at(server, listening));
-    /* poll, not epoll, which libmicrohttpd uses edge-triggered: there an end that comes together with data was
-     * not noticed, and what half an upload had taken stayed taken until its time was over. */
+    /* poll, not epoll, which libmicrohttpd uses edge-triggered: there an end that comes together with data
+     * was not noticed, and what half an upload had taken stayed taken until its time was over. */
     server->daemon = MHD_start_daemon(
         MHD_USE_POLL | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, handle, server,
         MHD_OPTION_LISTEN_SOCKET, *listening, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS,

@@ -8,16 +8,16 @@
 #include "serve/runs.h"
 
 typedef struct vkp_server_options {
-    const char *address; /* to listen on, as a number; NULL: 127.0.0.1 */
-    uint16_t port;       /* 0: any that is free */
+    const char *address;  /* to listen on, as a number; NULL: 127.0.0.1 */
+    uint16_t port;        /* 0: any that is free */
     unsigned connections; /* at once; further ones wait */
-    double patience;     /* seconds for a request's headers, and for anything to begin */
-    size_t file_bytes;   /* that an uploaded picture may have */
-    uint64_t max_pixels; /* that it may claim to have */
+    double patience;      /* seconds for a request's headers, and for anything to begin */
+    size_t file_bytes;    /* that an uploaded picture may have */
+    uint64_t max_pixels;  /* that it may claim to have */
     unsigned per_session; /* pictures, for the page to know */
     vkp_queue *queue;
-    vkp_runs *runs;     /* NULL: none are shown */
-    const char *device; /* that colours, by name */
+    vkp_runs *runs;               /* NULL: none are shown */
+    const char *device;           /* that colours, by name */
     cJSON *(*models)(void *user); /* an array of names, the one of "" first; NULL: memory ran out */
     vkp_status (*check)(void *user, const vkp_wish *wish); /* VKP_USAGE: a wish that cannot be fulfilled */
     void *user;

@@ -26,11 +26,11 @@ typedef struct vkp_request {
     vkp_server *server;
     struct MHD_Connection *connection;
     const struct vkp_route *route;
-    char path[VKP_PATH_ROOM];            /* unescaped, cut into words */
-    const char *words[VKP_PATH_WORDS];   /* between its slashes; the rest is NULL */
-    char allowed[32];                    /* where the method was wrong, those that the path has */
+    char path[VKP_PATH_ROOM];          /* unescaped, cut into words */
+    const char *words[VKP_PATH_WORDS]; /* between its slashes; the rest is NULL */
+    char allowed[32];                  /* where the method was wrong, those that the path has */
     vkp_blob *body;
-    size_t size, got;                    /* bytes of the body, by its header, and so far */
+    size_t size, got; /* bytes of the body, by its header, and so far */
 } vkp_request;
 
 /* What answers a request that has arrived whole; returns what MHD wants of it. */

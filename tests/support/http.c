@@ -19,9 +19,8 @@ enum { SECONDS = 10, BODY_LIMIT = 1 << 24 };
 
 int http_connect(uint16_t port)
 {
-    const struct sockaddr_in here = {.sin_family = AF_INET,
-                                     .sin_port = htons(port),
-                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct sockaddr_in here = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const struct timeval patience = {.tv_sec = SECONDS};
     const int s = socket(AF_INET, SOCK_STREAM, 0);
     assert_true(s >= 0);
@@ -84,8 +83,8 @@ http_answer http_ask(uint16_t port, const char *method, const char *path, const 
 {
     char head[8192], host[32] = "";
     if (strncmp(more, "Host:", 5) != 0) snprintf(host, sizeof host, "Host: localhost:%u\r\n", port);
-    snprintf(head, sizeof head, "%s %s HTTP/1.1\r\n%s%sContent-Length: %zu\r\nConnection: close\r\n\r\n", method,
-             path, host, more, size);
+    snprintf(head, sizeof head, "%s %s HTTP/1.1\r\n%s%sContent-Length: %zu\r\nConnection: close\r\n\r\n",
+             method, path, host, more, size);
     const int s = http_connect(port);
     http_put(s, head, strlen(head));
     http_put(s, body, size);

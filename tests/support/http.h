@@ -26,8 +26,8 @@ typedef struct http_answer {
 http_answer http_get_answer(int socket);
 void http_free(http_answer *answer);
 
-/* Sends "METHOD PATH" with Host (unless `more` begins with one), the header lines of `more` (each with its \r\n; "" for none) and a body, over
- * a connection of its own, and reads the answer. */
+/* Sends "METHOD PATH" with Host (unless `more` begins with one), the header lines of `more` (each with its
+ * \r\n; "" for none) and a body, over a connection of its own, and reads the answer. */
 http_answer http_ask(uint16_t port, const char *method, const char *path, const char *more, const void *body,
                      size_t size);
 
