@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 /* A bar stands on the terminal's line: whoever writes a line clears it first. */
 static bool bar_stands;
 
@@ -44,29 +46,6 @@ void vkp_report(const char *format, ...)
 
 void vkp_report_error(const char *text) { vkp_report("error: %s", text); }
 
-/* Bytes of a UTF-8 sequence that starts here, or 0 when none does (RFC 3629, without its finer rules). */
-static size_t utf8_length(const unsigned char *s)
-{
-    const size_t length = *s < 0x80                ? 1
-                          : *s >= 0xc2 && *s < 0xe0 ? 2
-                          : *s >= 0xe0 && *s < 0xf0 ? 3
-                          : *s >= 0xf0 && *s < 0xf5 ? 4
-                                                    : 0;
-    for (size_t i = 1; i < length; i++)
-        if ((s[i] & 0xc0) != 0x80) return 0;
-    return length;
-}
-
-/* File names may hold any bytes, JSON only UTF-8. */
-static void make_utf8(char *text)
-{
-    while (*text) {
-        const size_t length = utf8_length((unsigned char *)text);
-        if (!length) *text = '?';
-        text += length ? length : 1;
-    }
-}
-
 vkp_status vkp_print_json(cJSON *document)
 {
     char *text = document ? cJSON_Print(document) : NULL;
@@ -74,7 +53,7 @@ vkp_status vkp_print_json(cJSON *document)
     if (!text)
         return vkp_fail(VKP_MEMORY,
                         "no memory for the JSON document (host memory ran out; close other programs)");
-    make_utf8(text);
+    vkp_utf8_mend(text);
     puts(text);
     cJSON_free(text);
     return VKP_OK;

@@ -26,7 +26,7 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
         command -v spirv-val >/dev/null &&
         command -v protoc-c >/dev/null &&
         pkg-config --exists libcyaml libcjson libexif libpng zlib plplot libxxhash libzip libprotobuf-c \
-            2>/dev/null
+            libmicrohttpd 2>/dev/null
     then
         exit 0
     fi

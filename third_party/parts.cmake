@@ -13,6 +13,7 @@ pkg_check_modules(CJSON REQUIRED IMPORTED_TARGET libcjson)
 pkg_check_modules(EXIF REQUIRED IMPORTED_TARGET libexif)
 pkg_check_modules(PNG REQUIRED IMPORTED_TARGET libpng zlib)
 pkg_check_modules(PLPLOT REQUIRED IMPORTED_TARGET plplot)
+pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(ZIP REQUIRED IMPORTED_TARGET libzip)
 
@@ -20,4 +21,4 @@ add_library(vkpix_parts INTERFACE)
 target_include_directories(vkpix_parts SYSTEM INTERFACE ${VULKAN_INCLUDE_DIR} ${VOLK_INCLUDE_DIR} ${STB_INCLUDE_DIR})
 target_compile_definitions(vkpix_parts INTERFACE VK_NO_PROTOTYPES)
 target_link_libraries(vkpix_parts INTERFACE PkgConfig::CYAML PkgConfig::CJSON PkgConfig::EXIF PkgConfig::PNG
-  PkgConfig::PLPLOT PkgConfig::XXHASH PkgConfig::ZIP Threads::Threads ${CMAKE_DL_LIBS} m)
+  PkgConfig::PLPLOT PkgConfig::XXHASH PkgConfig::MICROHTTPD PkgConfig::ZIP Threads::Threads ${CMAKE_DL_LIBS} m)

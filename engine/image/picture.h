@@ -68,6 +68,11 @@ void vkp_picture_free(vkp_picture *picture);
  * VKP_USAGE: extension or quality; VKP_SHAPE: too large for the format; VKP_IO; VKP_MEMORY. */
 VKP_MUST_USE vkp_status vkp_picture_write(const char *path, const vkp_picture *picture, int quality);
 
+/* The same file's content, in memory: `name` says the format. *bytes is malloc'd (the caller frees), NULL on
+ * failure. VKP_USAGE, VKP_SHAPE, VKP_MEMORY. */
+VKP_MUST_USE vkp_status vkp_picture_encode(const char *name, const vkp_picture *picture, int quality,
+                                           uint8_t **bytes, size_t *size);
+
 /* Whether vkp_picture_write knows the extension: VKP_OK or VKP_USAGE, before any work is done. */
 VKP_MUST_USE vkp_status vkp_picture_check_path(const char *path);
 

@@ -159,22 +159,35 @@ static bool encode_any(vkp_picture_format format, const vkp_picture *p, int qual
     return written;
 }
 
-vkp_status vkp_picture_write(const char *path, const vkp_picture *picture, int quality)
+vkp_status vkp_picture_encode(const char *name, const vkp_picture *picture, int quality, uint8_t **bytes,
+                              size_t *size)
 {
-    VKP_TRY(vkp_picture_check_path(path));
-    vkp_picture_format format = format_of_path(path);
+    *bytes = NULL;
+    *size = 0;
+    VKP_TRY(vkp_picture_check_path(name));
+    vkp_picture_format format = format_of_path(name);
     if (format == VKP_PICTURE_JPEG && (quality < 1 || quality > 100))
         return vkp_fail(VKP_USAGE,
-                        "cannot write %s with quality %d (quality is 1 to 100; choose one of them)", path,
+                        "cannot write %s with quality %d (quality is 1 to 100; choose one of them)", name,
                         quality);
-    VKP_TRY(check_shape(path, format, picture));
+    VKP_TRY(check_shape(name, format, picture));
     vkp_sink s = {.bytes = NULL};
-    vkp_status status;
-    if (encode_any(format, picture, quality, &s))
-        status = vkp_file_write(path, s.bytes, s.size);
-    else
-        status =
-            vkp_fail(VKP_MEMORY, "no memory to encode %s (host memory ran out; close other programs)", path);
-    free(s.bytes);
+    if (!encode_any(format, picture, quality, &s)) {
+        free(s.bytes);
+        return vkp_fail(VKP_MEMORY, "no memory to encode %s (host memory ran out; close other programs)",
+                        name);
+    }
+    *bytes = s.bytes;
+    *size = s.size;
+    return VKP_OK;
+}
+
+vkp_status vkp_picture_write(const char *path, const vkp_picture *picture, int quality)
+{
+    uint8_t *bytes;
+    size_t size;
+    VKP_TRY(vkp_picture_encode(path, picture, quality, &bytes, &size));
+    const vkp_status status = vkp_file_write(path, bytes, size);
+    free(bytes);
     return status;
 }
