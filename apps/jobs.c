@@ -201,8 +201,8 @@ static vkp_status check_links(char *parent, size_t from, const char *folder, con
         const char end = *at;
         *at = 0;
         if (at > parent + from && leads_out(parent, folder))
-            return vkp_fail(VKP_INPUT, "cannot write %s (the link %s leads out of %s; remove it)", output, parent,
-                            folder);
+            return vkp_fail(VKP_INPUT, "cannot write %s (the link %s leads out of %s; remove it)", output,
+                            parent, folder);
         *at = end;
         if (!end) return VKP_OK;
     }

@@ -47,8 +47,9 @@ static void any_name_will_do(void **state)
     model_folder_new("names");
     char longest[256];
     long_name(longest, 251, ".png");
-    const char *const names[] = {"two words.png", "new\nline.png", "\x1b[31mred.png", "-dash.png", "--out.png",
-                                 "\xc3\xa4\xe7\xff.png", "'\"$(rm *)`.png", "%s%n.png", "a:b\\c*?.png", longest};
+    const char *const names[] = {"two words.png", "new\nline.png",        "\x1b[31mred.png", "-dash.png",
+                                 "--out.png",     "\xc3\xa4\xe7\xff.png", "'\"$(rm *)`.png", "%s%n.png",
+                                 "a:b\\c*?.png",  longest};
     assert_ok(vkp_folder_make("in/-folder\n"));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[300];
@@ -210,11 +211,16 @@ static void a_folder_may_change_meanwhile(void **state)
         _exit(0);
     }
     const int status = program_run("", "colorize in --out out " MODEL);
+    if (status == 0 || status == 1) assert_lines();
+    const int trained = program_run("", "train in --out run --no-shuffle --max-steps 3 "
+                                        "--set size=32 --set batch=8 --set d_pools=2,2,2,2");
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
-    if (status != 0 && status != 1) fail_msg("%s", program_errors());
+    program_expect(trained, 0, "");
     assert_lines();
+    assert_true(status == 0 || status == 1);
     assert_true(vkp_file_exists("out/steady.png"));
+    assert_true(vkp_file_exists("run/checkpoints/last/generator.safetensors"));
     vkp_folder results;
     assert_ok(vkp_folder_list("out", &results));
     for (size_t i = 0; i < results.count; i++) {
@@ -237,9 +243,8 @@ static void the_limit_is_an_option(void **state)
     assert_true(vkp_file_exists("out/small.png") && !vkp_file_exists("out/large.png"));
     run(2, "max-megapixels", "in --out out --max-megapixels 0 " MODEL);
     run(2, "max-megapixels", "in --out out --max-megapixels 1e9 " MODEL);
-    program_expect(program_run("", "eval in --max-megapixels 0.001 " MODEL), 1, "1 pictures could not be read");
-    program_expect(program_run("", "train in --out run --no-shuffle --max-steps 1 --max-megapixels 0.0005 "
-                                   "--set size=32 --set d_pools=2,2,2,2"), 2, "0.0005");
+    program_expect(program_run("", "eval in --max-megapixels 0.001 " MODEL), 1, "1 pictures could not");
+    program_expect(program_run("", "train in --out run --max-megapixels 0.0005"), 2, "0.0005");
 }
 
 int main(void)

@@ -1,5 +1,5 @@
-/* Pictures from anywhere: every kind is decoded as independent decoders do it, or refused in words that name it;
- * what is small on disk and huge in memory is found out before there is memory for it. */
+/* Pictures from anywhere: every kind is decoded as independent decoders do it, or refused in words that
+ * name it; what is small on disk and huge in memory is found out before there is memory for it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ static void assert_refused(const blob *b, uint64_t limit, vkp_status code, const
 {
     vkp_picture p = {.width = 5};
     const vkp_status status = vkp_picture_decode(b->bytes, b->size, "blob", limit, &p);
-    if (status != code) fail_msg("%s, not %s: %s", vkp_status_name(status), vkp_status_name(code), vkp_error());
+    if (status != code) fail_msg("%s: %s", vkp_status_name(status), vkp_error());
     assert_null(p.rgba);
     const char *open = strchr(vkp_error(), '('), *semicolon = strrchr(vkp_error(), ';');
     if (!strstr(vkp_error(), part) || !open || !semicolon || semicolon < open)
@@ -96,8 +96,8 @@ static void what_would_come_out_wrong_is_refused(void **state)
         int at;
         uint8_t value;
         const char *words;
-    } frames[] = {{-3, 0xc3, "lossless"},       {-3, 0xc5, "hierarchical"}, {-3, 0xcb, "lossless"},
-                  {-3, 0xca, "arithmetic"},     {0, 12, "other than 8 bits"}, {2, 0, "height is not in its header"}};
+    } frames[] = {{-3, 0xc3, "lossless"},   {-3, 0xc5, "hierarchical"},   {-3, 0xcb, "lossless"},
+                  {-3, 0xca, "arithmetic"}, {0, 12, "other than 8 bits"}, {2, 0, "height is not in its head"}};
     for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
         blob b = blob_read(KINDS "gray.jpg");
         size_t at = 2;
@@ -259,8 +259,8 @@ static void scans_without_end_are_refused(void **state)
     blob_free(&whole);
 }
 
-/* A baseline JPEG of one gray: in both tables the only code is the bit 0, for "no difference" and "end of block",
- * so that the picture's data are zeros. */
+/* A baseline JPEG of one gray: in both tables the only code is the bit 0, for "no difference" and "end of
+ * block", so that the picture's data are zeros. */
 static blob plain_jpeg(int w, int h)
 {
     blob b = {0};

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/random.h"
+#include "blob.h"
 #include "data/loader.h"
 #include "scratch.h"
 
@@ -180,6 +181,34 @@ static void missing_and_too_large_pictures_are_bad(void **state)
     vkp_loader_free(l);
 }
 
+/* 16-bit pictures hold twice as much, and their decoding twice that. */
+static void all_that_is_held_is_counted(void **state)
+{
+    (void)state;
+    enum { W = 8, H = 8, BYTES = W * H * 8 };
+    const uint8_t samples[W * H * 8] = {0};
+    blob png = blob_png(W, H, 4, 16, samples);
+    blob_write(&png, "deep0.png");
+    blob_write(&png, "deep1.png");
+    const char *const two[] = {"deep0.png", "deep1.png"};
+    const vkp_loader_options options = {.threads = 1, .ahead = 2, .max_bytes = 1, .cache_bytes = 2 * BYTES - 1};
+    vkp_loader *l;
+    vkp_loader_item item;
+    assert_int_equal(vkp_loader_make(two, 2, &options, &l), VKP_OK);
+    assert_int_equal(vkp_loader_queue(l, (size_t[]){0, 1}, 2), VKP_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(vkp_loader_next(l, &item), VKP_OK);
+        assert_int_equal(item.status, VKP_OK);
+        assert_int_equal(item.kept, i == 0);
+        vkp_loader_item_free(&item);
+    }
+    /* With a bound of one byte nothing is held but for the picture that is asked for. */
+    assert_int_equal(vkp_loader_count(l).peak_bytes, png.size + 2 * BYTES);
+    assert_int_equal(vkp_loader_count(l).kept_bytes, BYTES);
+    vkp_loader_free(l);
+    blob_free(&png);
+}
+
 static void it_stops_at_any_time(void **state)
 {
     (void)state;
@@ -225,6 +254,7 @@ int main(void)
         cmocka_unit_test(bad_pictures_are_reported_once),
         cmocka_unit_test(only_bad_pictures_are_an_error),
         cmocka_unit_test(missing_and_too_large_pictures_are_bad),
+        cmocka_unit_test(all_that_is_held_is_counted),
         cmocka_unit_test(it_stops_at_any_time),
         cmocka_unit_test(wrong_options_and_indices_are_refused),
     };

@@ -15,6 +15,20 @@ static void text_is_one_line(void **state)
     assert_string_equal(vkp_error(), "cannot read a?b?c (no such file; check)");
 }
 
+static void long_texts_keep_their_ends(void **state)
+{
+    (void)state;
+    char path[5000];
+    memset(path, 'p', sizeof path);
+    path[sizeof path - 1] = 0;
+    assert_int_equal(vkp_fail(VKP_IO, "cannot read %s (no such file; check)", path), VKP_IO);
+    const char *text = vkp_error();
+    assert_int_equal(strlen(text), 1003);
+    assert_memory_equal(text, "cannot read ppp", 15);
+    assert_non_null(strstr(text, "p...p"));
+    assert_non_null(strstr(text, "ppp (no such file; check)"));
+}
+
 static void text_may_quote_the_text_before(void **state)
 {
     (void)state;
@@ -36,6 +50,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_one_line),
+        cmocka_unit_test(long_texts_keep_their_ends),
         cmocka_unit_test(text_may_quote_the_text_before),
         cmocka_unit_test(codes_have_names),
     };

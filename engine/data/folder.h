@@ -14,13 +14,14 @@ typedef struct vkp_folder {
     const char **names;
 } vkp_folder;
 
-/* Lists all pictures at any depth below `path`: regular files that end in jpg, jpeg, png, bmp, tga, pnm, ppm,
- * pgm or pbm in upper or lower case. Order: strcmp of the names, the same on every machine and in every
- * locale. Hidden files and folders (names beginning with a dot) are left out. Links are followed; a folder
- * that is reached twice, as in a circle of links, is searched once. A link to nothing is listed if its name
- * is a picture's, so that it gets reported when read. If `path` is a file, the list is that file, whatever
- * its name. vkp_folder_free afterwards. Folders that go away while they are searched are passed
- * over. VKP_INPUT: nothing at `path`, an empty folder, one without pictures; VKP_IO: a folder that cannot be searched; VKP_MEMORY. */
+/* Lists all pictures at any depth below `path`: regular files that end in jpg, jpeg, png, bmp, tga, pnm,
+ * ppm, pgm or pbm in upper or lower case. Order: strcmp of the names, the same on every machine and in
+ * every locale. Hidden files and folders (names beginning with a dot) are left out. Links are followed; a
+ * folder that is reached twice, as in a circle of links, is searched once. A link to nothing is listed if
+ * its name is a picture's, so that it gets reported when read. If `path` is a file, the list is that file,
+ * whatever its name. vkp_folder_free afterwards. Folders that go away while they are searched are passed
+ * over. VKP_INPUT: nothing at `path`, an empty folder, one without pictures; VKP_IO: a folder that cannot
+ * be searched; VKP_MEMORY. */
 VKP_MUST_USE vkp_status vkp_folder_list(const char *path, vkp_folder *folder);
 
 /* Frees the list; a zeroed one is fine. */

@@ -1,5 +1,5 @@
-/* The file that keeps a driver's pipeline cache: a header that says whose the data is and whether it is whole,
- * then the driver's own data. The driver checks its part too, but not against damage. */
+/* The file that keeps a driver's pipeline cache: a header that says whose the data is and whether it is
+ * whole, then the driver's own data. The driver checks its part too, but not against damage. */
 #ifndef VKP_VK_CACHE_FILE_H
 #define VKP_VK_CACHE_FILE_H
 

@@ -1,5 +1,5 @@
-/* Makes JPEGs of the kinds that ImageMagick does not write, from RGB on standard input: make KIND WIDTH HEIGHT.
- * libjpeg's own colours; no part of the build (make.sh compiles it). */
+/* Makes JPEGs of the kinds that ImageMagick does not write, from RGB on standard input: make KIND WIDTH
+ * HEIGHT. libjpeg's own colours; no part of the build (make.sh compiles it). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,8 @@ int main(int count, char **words)
     if (!strcmp(kind, "rgb")) jpeg_set_colorspace(&c, JCS_RGB);
     if (!strcmp(kind, "arithmetic")) c.arith_code = TRUE;
     if (!strcmp(kind, "bare")) c.write_Adobe_marker = FALSE;
-    for (int i = 0; i < c.num_components; i++) c.comp_info[i].h_samp_factor = c.comp_info[i].v_samp_factor = 1;
+    for (int i = 0; i < c.num_components; i++)
+        c.comp_info[i].h_samp_factor = c.comp_info[i].v_samp_factor = 1;
     jpeg_start_compress(&c, TRUE);
     unsigned char *row = calloc(c.image_width, 4);
     while (c.next_scanline < c.image_height) {
