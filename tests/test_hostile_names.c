@@ -212,7 +212,7 @@ static void a_folder_may_change_meanwhile(void **state)
     }
     const int status = program_run("", "colorize in --out out " MODEL);
     if (status == 0 || status == 1) assert_lines();
-    const int trained = program_run("", "train in --out run --no-shuffle --max-steps 3 "
+    const int trained = program_run("", "train in --out run --no-shuffle --max-steps 2 "
                                         "--set size=32 --set batch=8 --set d_pools=2,2,2,2");
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
@@ -243,7 +243,9 @@ static void the_limit_is_an_option(void **state)
     assert_true(vkp_file_exists("out/small.png") && !vkp_file_exists("out/large.png"));
     run(2, "max-megapixels", "in --out out --max-megapixels 0 " MODEL);
     run(2, "max-megapixels", "in --out out --max-megapixels 1e9 " MODEL);
+    assert_int_equal(rename("in/small.png", "in/sm\nall.png"), 0);
     program_expect(program_run("", "eval in --max-megapixels 0.001 " MODEL), 1, "1 pictures could not");
+    assert_non_null(strstr(program_output(), "  sm?all.png\n"));
     program_expect(program_run("", "train in --out run --max-megapixels 0.0005"), 2, "0.0005");
 }
 
