@@ -17,12 +17,14 @@ if(NOT VKPIX_FUZZ)
 endif()
 
 # Of the engine only what reads files: no shader has to be compiled for that.
-set(parts base/file base/grow base/random base/status base/yaml image/crop image/deep image/fit image/format
-  image/gamut image/jpeg image/kept image/picture image/picture_png image/picture_png_read image/picture_write
-  image/pnm image/sink image/stb image/stb_resize nn/config nn/model_file nn/run_log nn/run_split nn/run_state
-  nn/safetensors tune/choices vk/cache_file)
+set(parts image/crop image/deep image/fit image/format image/gamut image/jpeg image/kept image/picture
+  image/picture_png image/picture_png_read image/picture_write image/pnm image/sink image/stb image/stb_resize
+  nn/config nn/model_file nn/run_log nn/run_split nn/run_state nn/safetensors tune/choices vk/cache_file)
 list(TRANSFORM parts PREPEND ${CMAKE_SOURCE_DIR}/engine/)
 list(TRANSFORM parts APPEND .c)
+file(GLOB base CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/engine/base/*.c)
+list(FILTER base EXCLUDE REGEX "/version[.]c$") # in no_device.c
+list(APPEND parts ${base})
 add_library(fuzzed STATIC EXCLUDE_FROM_ALL ${parts} ${fuzz}/common.c ${fuzz}/no_device.c)
 set_source_files_properties(${CMAKE_SOURCE_DIR}/engine/image/stb.c PROPERTIES
   COMPILE_OPTIONS -fno-sanitize=shift)

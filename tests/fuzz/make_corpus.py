@@ -109,6 +109,8 @@ optimizer_xxh3_64: 06cc94573ff53c71
 def runs():
     put("run", "state", "\0" + STATE)
     put("run", "state_first", "\0" + STATE.replace("best_epoch: 1", "best_epoch: 0").replace("21.25", "none"))
+    summed = STATE.replace("format: 1", "format: 2")
+    put("run", "state_2", "\4" + summed + "generator_bytes: 7\ndiscriminator_bytes: 7\noptimizer_bytes: 7\n")
     put("run", "split", "\1val: ''\nfolds: 10\nfold: 3\nshuffle: true\n")
     put("run", "split_val", "\1val: /somewhere/else\nfolds: 0\nfold: 0\nshuffle: false\n")
     put("run", "log", "\2epoch,train_D_adv_loss,train_G_adv_loss,train_G_l1_loss,val_G_l1_loss,train_psnr,val_psnr,lr,seconds\n"
