@@ -97,7 +97,8 @@ static void what_would_come_out_wrong_is_refused(void **state)
         uint8_t value;
         const char *words;
     } frames[] = {{-3, 0xc3, "lossless"},   {-3, 0xc5, "hierarchical"},   {-3, 0xcb, "lossless"},
-                  {-3, 0xca, "arithmetic"}, {0, 12, "other than 8 bits"}, {2, 0, "height is not in its head"}};
+                  {-3, 0xca, "arithmetic"}, {0, 12, "other than 8 bits"},
+                  {2, 0, "height is not in its header"}};
     for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
         blob b = blob_read(KINDS "gray.jpg");
         size_t at = 2;
@@ -142,7 +143,8 @@ static void one_colour_may_stand_for_nothing(void **state)
         blob_add_chunk(&more, "tRNS", &key);
         blob keyed = with_chunks(&png, &more);
         vkp_picture p;
-        if (vkp_picture_decode(keyed.bytes, keyed.size, "keyed", 0, &p) != VKP_OK) fail_msg("%s", vkp_error());
+        if (vkp_picture_decode(keyed.bytes, keyed.size, "keyed", 0, &p) != VKP_OK)
+            fail_msg("%s", vkp_error());
         assert_true(p.alpha);
         for (int x = 0; x < 2; x++) {
             /* The only pixel of that colour: the second, but for the third case. */

@@ -191,7 +191,8 @@ static void all_that_is_held_is_counted(void **state)
     blob_write(&png, "deep0.png");
     blob_write(&png, "deep1.png");
     const char *const two[] = {"deep0.png", "deep1.png"};
-    const vkp_loader_options options = {.threads = 1, .ahead = 2, .max_bytes = 1, .cache_bytes = 2 * BYTES - 1};
+    const vkp_loader_options options = {
+        .threads = 1, .ahead = 2, .max_bytes = 1, .cache_bytes = 2 * BYTES - 1};
     vkp_loader *l;
     vkp_loader_item item;
     assert_int_equal(vkp_loader_make(two, 2, &options, &l), VKP_OK);
