@@ -17,9 +17,10 @@ if(NOT VKPIX_FUZZ)
 endif()
 
 # Of the engine only what reads files: no shader has to be compiled for that.
-set(parts image/crop image/deep image/fit image/format image/gamut image/jpeg image/kept image/picture
-  image/picture_png image/picture_png_read image/picture_write image/pnm image/sink image/stb image/stb_resize
-  nn/config nn/model_file nn/run_log nn/run_split nn/run_state nn/safetensors tune/choices vk/cache_file)
+set(parts formats/pickle formats/torch_file image/crop image/deep image/fit image/format image/gamut image/jpeg
+  image/kept image/picture image/picture_png image/picture_png_read image/picture_write image/pnm image/sink
+  image/stb image/stb_resize nn/config nn/model_file nn/run_log nn/run_split nn/run_state nn/safetensors
+  tune/choices vk/cache_file)
 list(TRANSFORM parts PREPEND ${CMAKE_SOURCE_DIR}/engine/)
 list(TRANSFORM parts APPEND .c)
 file(GLOB base CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/engine/base/*.c)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the files that fuzzing begins with, corpus/NAME/seed_*: small and whole, one or more for each thing that a
 target can meet. By hand: python3 tests/fuzz/make_corpus.py. Other files there are findings, kept for ever."""
-import json, pathlib, struct, zlib
+import io, json, pathlib, struct, zipfile, zlib
 
 here = pathlib.Path(__file__).parent
 kinds = here.parent / "data" / "kinds"
@@ -77,6 +77,24 @@ def weights():
     put("safetensors", "sum", safetensors({"__metadata__": {"xxh3_64": "2d06800538d394c2"}}, b""))
 
 
+def torch_files():
+    """A state_dict of one tensor, 2 x 2, in a storage of 4."""
+    pickle = (b"\x80\2ccollections\nOrderedDict\nq\0)Rq\1(X\1\0\0\0aq\2ctorch._utils\n_rebuild_tensor_v2\nq\3((X\7\0\0\0"
+              b"storageq\4ctorch\nFloatStorage\nq\5X\1\0\0\0000q\6X\3\0\0\0cpuq\7K\4tq\x08QK\0K\2K\2\x86q\x09K\2K\1\x86q\x0a"
+              b"\x89h\0)Rq\x0btq\x0cRq\x0du}q\x0eX\x09\0\0\0_metadataq\x0fh\0)Rsb.")
+    put("torch", "pickle", b"\0" + pickle)
+    put("torch", "parameter", b"\0" + pickle.replace(b"q\2ctorch", b"q\2ctorch._utils\n_rebuild_parameter\n(ctorch")
+        .replace(b"q\x0cR", b"q\x0cR\x88NtR").replace(b"}q\x0e", b"}r\x0e\0\0\0"))
+    put("torch", "numbers", b"\0" + pickle.replace(b"QK\0", b"Q\x8a\1\0").replace(b"K\4t", b"M\4\0t").replace(b"K\1\x86", b"J\1\0\0\0\x86"))
+    put("torch", "system", b"\0" + pickle.replace(b"ccollections\nOrderedDict", b"cposix\nsystem"))
+    for name, method in (("zip", zipfile.ZIP_STORED), ("deflated", zipfile.ZIP_DEFLATED)):
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w", method) as files:
+            for entry, content in (("data.pkl", pickle), ("byteorder", b"little"), ("data/0", bytes(16)), ("version", b"3\n")):
+                files.writestr(zipfile.ZipInfo("a/" + entry), content)
+        put("torch", name, b"\1" + archive.getvalue())
+
+
 def settings():
     put("config", "all.yml", "network: natural\nsize: 128\nbatch: 2\nloss: hinge\nd_norm: instance\nd_pools: [4, 2, 2, 2]\n"
         "lr: 1.2e-3\nlr_min: 0\nschedule: warmup_cosine\nwarmup: 7\nema: 0.998\nfit: wrap\nseed: 4294967295\n")
@@ -131,5 +149,5 @@ def caches():
 if __name__ == "__main__":
     for old in here.glob("corpus/*/seed_*"):
         old.unlink()
-    for make in (pictures, weights, settings, runs, caches):
+    for make in (pictures, weights, torch_files, settings, runs, caches):
         make()

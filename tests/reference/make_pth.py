@@ -8,6 +8,7 @@ those of unet.expected; FOLDER/bad/NAME.pth; and FOLDER/data.pkl, the pickle of 
 import collections
 import os
 import pickle
+import shutil
 import sys
 import zipfile
 
@@ -157,7 +158,8 @@ def make_bad(folder, good):
 def main():
     folders = [os.path.join(sys.argv[1], name) for name in ("good", "bad")]
     for folder in folders:
-        os.makedirs(folder, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
     torch.set_num_threads(1)
     make_good(folders[0])
     good = os.path.join(folders[0], "unet.pth")
