@@ -245,7 +245,7 @@ static void add_summary(cJSON *object, const watched *w, const reading *r)
     const size_t rows = r->log.rows;
     add_number(object, "epoch", epochs_done(r));
     add_number(object, "epochs", r->config.epochs);
-    add_number(object, "steps", w->curve.last);
+    add_number(object, "steps", (double)w->curve.rows);
     cJSON_AddBoolToObject(object, "running", is_running(w, r));
     add_number(object, "updated", r->updated);
     add_number(object, "val_psnr", rows ? log_value(r, VKP_LOG_val_psnr, rows - 1) : NAN);

@@ -317,6 +317,7 @@ def night(page, folder):
     page.add(folder + '/harbour.png')
     wait('a result', lambda: page.count('.thumb.done') == 1)
     page.shot('result-dark')
+    page.theme('light')
     page.check_log([])
 
 
