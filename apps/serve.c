@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "model_options.h"
 #include "report.h"
@@ -97,9 +96,20 @@ static void stop(serving *s)
 static void open_browser(const char *url)
 {
     char *const words[] = {(char[]){"xdg-open"}, (char *)(uintptr_t)url, NULL};
+    posix_spawnattr_t how;
+    sigset_t none, usual;
     pid_t child;
-    if (posix_spawnp(&child, words[0], NULL, NULL, words, environ) != 0)
+    /* It is not to inherit which signals this program blocks and ignores. */
+    sigemptyset(&none);
+    sigemptyset(&usual);
+    sigaddset(&usual, SIGPIPE);
+    posix_spawnattr_init(&how);
+    posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setsigmask(&how, &none);
+    posix_spawnattr_setsigdefault(&how, &usual);
+    if (posix_spawnp(&child, words[0], NULL, &how, words, environ) != 0)
         vkp_report("no browser was started: xdg-open is missing (package xdg-utils)");
+    posix_spawnattr_destroy(&how);
 }
 
 static vkp_status announce(const serving *s)
@@ -136,6 +146,8 @@ static vkp_status run(const vkp_options *options)
     vkp_status status = start(&s);
     if (status == VKP_OK) status = announce(&s);
     if (status == VKP_OK) sigwait(&ends, &signal_number);
+    /* A second signal ends it as usual, whatever it is still waiting for. */
+    pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
     stop(&s);
     return status;
 }

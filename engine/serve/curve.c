@@ -36,7 +36,6 @@ static void add_row(vkp_curve *c, const double row[VKP_CURVE_COLUMNS])
         c->counts[c->points][k]++;
     }
     c->rows++;
-    c->last = row[0];
     if (++c->in_last == c->width) {
         c->points++;
         c->in_last = 0;

@@ -18,7 +18,6 @@ typedef struct vkp_curve {
     uint64_t in_last; /* rows in that one */
     double sums[VKP_CURVE_POINTS][VKP_CURVE_COLUMNS]; /* NaN fields count as nothing */
     uint32_t counts[VKP_CURVE_POINTS][VKP_CURVE_COLUMNS];
-    double last; /* the first column of the latest row; 0: none */
 } vkp_curve;
 
 /* Reads the rows of a steps.csv (nn/run_log.h) that were not there before; a file that was replaced

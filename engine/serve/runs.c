@@ -191,6 +191,11 @@ static double log_value(const reading *r, size_t column, size_t row)
     return r->log.values[column * r->log.rows + row];
 }
 
+static double epochs_done(const reading *r)
+{
+    return r->log.rows ? log_value(r, VKP_LOG_epoch, r->log.rows - 1) : 0;
+}
+
 /* Steps a second over what was seen lately; NaN while that is nothing. */
 static double speed(const watched *w)
 {
@@ -209,14 +214,15 @@ static double seconds_left(const reading *r)
     const size_t rows = r->log.rows, used = rows < EPOCHS ? rows : EPOCHS;
     if (!rows) return NAN;
     for (size_t i = rows - used; i < rows; i++) sum += log_value(r, VKP_LOG_seconds, i);
-    const double usual = sum / (double)used, epoch = log_value(r, VKP_LOG_epoch, rows - 1);
-    const double left = (r->config.epochs - epoch) * usual, done = fmin(r->epoch_ended, usual);
+    const double usual = sum / (double)used;
+    const double left = (r->config.epochs - epochs_done(r)) * usual, done = fmin(r->epoch_ended, usual);
     return left > 0 ? left - done : 0;
 }
 
 static bool is_running(const watched *w, const reading *r)
 {
     const double rate = speed(w);
+    if (epochs_done(r) >= r->config.epochs) return false;
     return r->updated < (rate > 0 ? fmax(RUNNING_SECONDS, 3 / rate) : RUNNING_SECONDS);
 }
 
@@ -237,9 +243,9 @@ static void append_number(cJSON *array, double value)
 static void add_summary(cJSON *object, const watched *w, const reading *r)
 {
     const size_t rows = r->log.rows;
-    add_number(object, "epoch", rows ? log_value(r, VKP_LOG_epoch, rows - 1) : 0);
+    add_number(object, "epoch", epochs_done(r));
     add_number(object, "epochs", r->config.epochs);
-    add_number(object, "steps", w->curve.last);
+    add_number(object, "steps", (double)w->curve.rows);
     cJSON_AddBoolToObject(object, "running", is_running(w, r));
     add_number(object, "updated", r->updated);
     add_number(object, "val_psnr", rows ? log_value(r, VKP_LOG_val_psnr, rows - 1) : NAN);

@@ -16,9 +16,9 @@ VKP_MUST_USE vkp_status vkp_runs_open(const char *folder, vkp_runs **out);
 void vkp_runs_close(vkp_runs *runs);
 
 /* An array with an object a run, the one with the latest step first: name, epoch (finished ones), epochs,
- * steps, running (a step was taken within the last minute, or within three usual steps), updated (seconds
- * since the latest), val_psnr (the latest; null: none), has_weights. A run that cannot be read has `error`
- * instead. cJSON_Delete afterwards. VKP_IO, VKP_MEMORY. */
+ * steps, running (it has epochs left, and took a step within the last minute or three usual steps), updated
+ * (seconds since the latest), val_psnr (the latest; null: none), has_weights. A run that cannot be read has
+ * `error` instead. cJSON_Delete afterwards. VKP_IO, VKP_MEMORY. */
 VKP_MUST_USE vkp_status vkp_runs_list(vkp_runs *runs, cJSON **list);
 
 /* One run: what the list says, and settings (key: value as --set takes it), log (column: values by epoch,

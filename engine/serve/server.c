@@ -195,6 +195,11 @@ static int open_socket(const struct addrinfo *where)
 
 static void write_url(vkp_server *server, const char *address)
 {
+    char name[64] = "";
+    /* All addresses are none that can be opened; the machine's name is. */
+    if ((strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0) &&
+        gethostname(name, sizeof name - 1) == 0 && *name)
+        address = name;
     const bool v6 = strchr(address, ':'), token = *server->guard.token;
     snprintf(server->url, sizeof server->url, "http://%s%s%s:%u/%s%s", v6 ? "[" : "", address, v6 ? "]" : "",
              server->guard.port, token ? "?token=" : "", server->guard.token);

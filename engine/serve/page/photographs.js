@@ -342,12 +342,8 @@ function listenForFiles() {
     addFiles(event.target.files);
     event.target.value = '';
   });
-  for (const label of document.querySelectorAll('label[for=file]'))
-    label.addEventListener('keydown', (event) => {
-      if (event.key !== 'Enter' && event.key !== ' ') return;
-      event.preventDefault();
-      $('file').click();
-    });
+  for (const button of document.querySelectorAll('.choose'))
+    button.addEventListener('click', () => $('file').click());
   addEventListener('paste', (event) => addFiles(event.clipboardData.files));
   addEventListener('dragover', (event) => {
     if (!event.dataTransfer.types.includes('Files')) return;

@@ -136,7 +136,10 @@ function showPreviews(run) {
   showPreview();
 }
 
-const ago = (run) => run.running ? 'training' : `last step ${duration(run.updated)} ago`;
+function ago(run) {
+  if (run.running) return 'training';
+  return run.epoch >= run.epochs ? 'finished' : `last step ${duration(run.updated)} ago`;
+}
 
 async function showRun(run) {
   $('run').hidden = false;
