@@ -59,8 +59,10 @@ static vkp_status check_finite(const vkp_model *model)
         char found[VKP_PARAMS_FOUND];
         VKP_TRY(vkp_params_find_not_finite(networks[i], prefixes[i], found));
         if (*found)
-            return vkp_fail(VKP_NOT_FINITE, "no checkpoint is written (%s is not finite; begin anew with a lower "
-                            "--set lr, or other first weights)", found);
+            return vkp_fail(VKP_NOT_FINITE,
+                            "%s is not finite (so no checkpoint is written; begin anew with a lower --set lr, or "
+                            "other first weights)",
+                            found);
     }
     return VKP_OK;
 }

@@ -195,16 +195,19 @@ static vkp_status check_state(const char *path, const vkp_run_state *state)
     return VKP_OK;
 }
 
-/* The length first: a file that is cut short need not be read. */
-static vkp_status check_file(const char *path, const yaml_state *loaded, int i)
+static vkp_status check_length(const char *path, const yaml_state *loaded, int i)
+{
+    struct stat info;
+    if (loaded->format == 1 || stat(path, &info) != 0 || (uintmax_t)info.st_size == loaded->bytes[i]) return VKP_OK;
+    return vkp_fail(VKP_FORMAT,
+                    "cannot use %s (it has %ju bytes, not the %" PRIu64 " that it was written with; %s)", path,
+                    (uintmax_t)info.st_size, loaded->bytes[i], remedy);
+}
+
+static vkp_status check_sum(const char *path, const yaml_state *loaded, int i)
 {
     char found[CHECKSUM_TEXT];
-    uint64_t bytes = 0;
-    struct stat info;
-    if (loaded->format > 1 && stat(path, &info) == 0 && (uintmax_t)info.st_size != loaded->bytes[i])
-        return vkp_fail(VKP_FORMAT,
-                        "cannot use %s (it has %ju bytes, not the %" PRIu64 " that it was written with; %s)",
-                        path, (uintmax_t)info.st_size, loaded->bytes[i], remedy);
+    uint64_t bytes;
     VKP_TRY(sum_file(path, found, &bytes));
     if (strcmp(found, loaded->checksums[i]) == 0) return VKP_OK;
     return vkp_fail(VKP_FORMAT,
@@ -214,11 +217,13 @@ static vkp_status check_file(const char *path, const yaml_state *loaded, int i)
 
 static vkp_status check_files(const char *folder, const yaml_state *loaded)
 {
+    /* All lengths first: a file that is cut short need not be read. */
+    vkp_status (*const checks[])(const char *, const yaml_state *, int) = {check_length, check_sum};
     vkp_status status = VKP_OK;
-    for (int i = 0; i < FILES && status == VKP_OK; i++) {
+    for (int i = 0; i < 2 * FILES && status == VKP_OK; i++) {
         char *path;
-        VKP_TRY(file_path(folder, files[i], ".safetensors", &path));
-        status = check_file(path, loaded, i);
+        VKP_TRY(file_path(folder, files[i % FILES], ".safetensors", &path));
+        status = checks[i / FILES](path, loaded, i % FILES);
         free(path);
     }
     return status;
