@@ -1,5 +1,5 @@
-/* What a run finds on its disk: checkpoints of older formats, damaged ones, another process's lock; and what it
- * refuses to leave there, numbers that are not finite. */
+/* What a run finds on its disk: checkpoints of older formats, damaged ones, another process's lock; and what
+ * it refuses to leave there, numbers that are not finite. */
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
@@ -23,10 +23,11 @@
 #include "scratch.h"
 #include "small_picture.h"
 
-/* data/old_run is a run of the first vkpix, stopped after the first of two steps of its first epoch, as its
- * formats are: state1.yml as it was, state2.yml with what format 2 added. Of the tensors, which would be 33 MB,
- * the files' headers are kept, and checksums fitted to data that follows a rule: what is I64 is 4, and float k of
- * the data is old_value(k). It stays as it is for ever; a new format gets a state file of its own. */
+/* data/old_run is a run of vkpix 0.1.0, stopped after the first of two steps of its first epoch: state1.yml
+ * as it was, state2.yml with what format 2 added. Of the tensors, which would be 33 MB, the files' headers
+ * are kept, and checksums fitted to data that follows a rule: what is I64 is 4, and float k of the data is
+ * old_value(k). It stays as it is for ever; a new format gets a state file of its own. state_later.yml stands
+ * for one that is not known yet. */
 #define OLD_RUN VKP_TEST_SOURCE_DIR "/data/old_run/"
 static const char *const networks[] = {"generator", "discriminator", "optimizer"};
 enum { NETWORKS = 3, FORMATS = 2 };
@@ -188,8 +189,8 @@ static void expect_damage_seen(const char *file)
     if (!strstr(vkp_error(), file)) fail_msg("%s is not named: %s", file, vkp_error());
 }
 
-static const char *const files[] = {"generator.safetensors", "discriminator.safetensors", "optimizer.safetensors",
-                                    "state.yml"};
+static const char *const files[] = {"generator.safetensors", "discriminator.safetensors",
+                                    "optimizer.safetensors", "state.yml"};
 enum { FILES = 4, FLIPS = 200 };
 
 static void every_cut_is_seen(void **state)
@@ -289,7 +290,8 @@ static void a_run_that_blows_up_stops(void **state)
     config.epochs = 20;
     for (int i = 0; i < VKP_CONFIG_POOLS; i++) config.d_pools[i] = 1;
     assert_ok(vkp_config_set(&config, "lr=1000"));
-    const vkp_train_options options = {.data = "photos", .out = "blown", .augment = true, .shuffle = true, .threads = 1};
+    const vkp_train_options options = {
+        .data = "photos", .out = "blown", .augment = true, .shuffle = true, .threads = 1};
     assert_int_equal(vkp_train(test_device, &config, &options), VKP_NOT_FINITE);
     print_message("%s\n", vkp_error());
     assert_int_equal(strncmp(vkp_error(), "step ", 5), 0);
@@ -322,7 +324,8 @@ static void what_is_not_finite_is_not_kept(void **state)
     assert_ok(vkp_checkpoint_load(path, &found, &model));
     const float nan = NAN;
     const vkp_param *p = &model.discriminator.list[2];
-    assert_ok(vkp_buffer_write(test_device, &model.discriminator.grads, p->offset * sizeof nan, &nan, sizeof nan));
+    const vkp_buffer *grads = &model.discriminator.grads;
+    assert_ok(vkp_buffer_write(test_device, grads, p->offset * sizeof nan, &nan, sizeof nan));
     found.epoch++;
     found.step++;
     assert_int_equal(vkp_checkpoint_write_last("format1", 1, &model, &found), VKP_NOT_FINITE);
@@ -356,12 +359,9 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(old_checkpoints_are_continued),
-        cmocka_unit_test(every_cut_is_seen),
-        cmocka_unit_test(every_changed_byte_is_seen),
-        cmocka_unit_test(a_later_checkpoint_is_refused),
-        cmocka_unit_test(one_process_at_a_time),
-        cmocka_unit_test(what_is_not_finite_is_not_kept),
+        cmocka_unit_test(old_checkpoints_are_continued), cmocka_unit_test(every_cut_is_seen),
+        cmocka_unit_test(every_changed_byte_is_seen),    cmocka_unit_test(a_later_checkpoint_is_refused),
+        cmocka_unit_test(one_process_at_a_time),         cmocka_unit_test(what_is_not_finite_is_not_kept),
         cmocka_unit_test(a_run_that_blows_up_stops),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

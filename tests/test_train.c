@@ -293,8 +293,8 @@ static void make_first_weights(const vkp_config *c, float weight)
     vkp_params_free(&d);
 }
 
-/* Losses of 1e24 and their gradients are finite numbers, but the squares of these are not; and weights that are
- * not finite from the start are not even begun with. */
+/* Losses of 1e24 and their gradients are finite numbers, but the squares of these are not; and weights that
+ * are not finite from the start are not even begun with. */
 static void stops_at_what_is_not_finite(void **state)
 {
     (void)state;

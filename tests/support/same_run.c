@@ -61,7 +61,8 @@ static void expect_tidy(const char *run, const char *folder)
     DIR *dir = opendir(path);
     assert_non_null(dir);
     for (struct dirent *e; (e = readdir(dir));)
-        if (strstr(e->d_name, ".tmp") || strstr(e->d_name, ".old")) fail_msg("%s/%s is left", path, e->d_name);
+        if (strstr(e->d_name, ".tmp") || strstr(e->d_name, ".old"))
+            fail_msg("%s/%s is left", path, e->d_name);
     closedir(dir);
 }
 
