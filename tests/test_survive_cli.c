@@ -152,7 +152,10 @@ static void killed_at_any_time(void **state)
             killed++;
         }
         if (WIFSIGNALED(status)) continue;
-        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+            blob errors = blob_read("errors");
+            fail_msg("kill %d, status %d: %.*s", killed, status, (int)errors.size, (char *)errors.bytes);
+        }
         expect_same_run("whole", run);
         snprintf(run, sizeof run, "killed%d", ++runs);
     }
