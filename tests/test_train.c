@@ -279,28 +279,42 @@ static void passes_over_a_damaged_checkpoint(void **state)
     assert_same_file("whole", "damaged", "checkpoints/last/optimizer.safetensors");
 }
 
-/* Weights that are not finite stand for a run that blew up. */
-static void stops_at_a_loss_that_is_not_finite(void **state)
+/* First weights, one of the last layer of D this one: it stands for a run that blew up. */
+static void make_first_weights(const vkp_config *c, float weight)
+{
+    vkp_params d = {0};
+    assert_ok(vkp_discriminator_declare(&d, c));
+    assert_ok(vkp_params_allocate(&d, test_device, false));
+    assert_ok(vkp_params_initialize(&d, 1, 1));
+    const vkp_param *last = &d.list[d.count - 2];
+    assert_string_equal(last->name, "out_patch.weight");
+    assert_ok(vkp_buffer_write(test_device, &d.values, last->offset * sizeof weight, &weight, sizeof weight));
+    assert_ok(vkp_params_save(&d, "first.safetensors"));
+    vkp_params_free(&d);
+}
+
+/* Losses of 1e24 and their gradients are finite numbers, but the squares of these are not; and weights that
+ * are not finite from the start are not even begun with. */
+static void stops_at_what_is_not_finite(void **state)
 {
     (void)state;
     const vkp_config c = small_config();
-    vkp_params generator = {0};
-    assert_ok(vkp_generator_declare(&generator, VKP_CONFIG_UNET));
-    assert_ok(vkp_params_allocate(&generator, test_device, false));
-    assert_ok(vkp_params_initialize(&generator, 1, 0));
-    const float nan = NAN;
-    assert_ok(vkp_buffer_write(test_device, &generator.values, 0, &nan, sizeof nan));
-    assert_ok(vkp_params_save(&generator, "nan.safetensors"));
-    vkp_params_free(&generator);
-    vkp_train_options o = to("nan");
-    o.init_g = "nan.safetensors";
+    vkp_train_options o = to("large");
+    o.init_d = "first.safetensors";
+    make_first_weights(&c, 1e25f);
     assert_int_equal(vkp_train(test_device, &c, &o), VKP_NOT_FINITE);
-    assert_non_null(strstr(vkp_error(), "step 0"));
+    if (strncmp(vkp_error(), "step 0: Adam's state of generator.", 34) != 0) fail_msg("%s", vkp_error());
+    assert_true(!strstr(vkp_error(), "inf") && !strstr(vkp_error(), "nan"));
     char *path;
     vkp_run_state found;
-    assert_ok(vkp_checkpoint_newest("nan", NULL, NULL, &path, &found));
+    assert_ok(vkp_checkpoint_newest("large", NULL, NULL, &path, &found));
     assert_int_equal(found.step, 0);
     free(path);
+    make_first_weights(&c, NAN);
+    o.out = "nan";
+    assert_int_equal(vkp_train(test_device, &c, &o), VKP_NOT_FINITE);
+    if (!strstr(vkp_error(), "the value of discriminator.out_patch.weight is")) fail_msg("%s", vkp_error());
+    assert_int_equal(vkp_checkpoint_newest("nan", NULL, NULL, &path, &found), VKP_INPUT);
 }
 
 static void few_pictures_are_all_trained_on(void **state)
@@ -324,7 +338,7 @@ static void says_what_batch_would_fit(void **state)
     (void)state;
     vkp_config c = small_config();
     c.batch = 8;
-    vkp_train_options o = to("large");
+    vkp_train_options o = to("too_large");
     const uint64_t budget = test_device->info.limits.memory_budget;
     test_device->info.limits.memory_budget = test_device->allocated + (48u << 20);
     const vkp_status status = vkp_train(test_device, &c, &o);
@@ -356,7 +370,7 @@ int main(void)
         cmocka_unit_test(keeps_the_average),
         cmocka_unit_test(refuses_to_mix_runs),
         cmocka_unit_test(passes_over_a_damaged_checkpoint),
-        cmocka_unit_test(stops_at_a_loss_that_is_not_finite),
+        cmocka_unit_test(stops_at_what_is_not_finite),
         cmocka_unit_test(few_pictures_are_all_trained_on),
         cmocka_unit_test(says_what_batch_would_fit),
     };

@@ -1,16 +1,11 @@
-/* vkpix train as a user runs it: bad input named in one line, and a kill that loses nothing. */
-#include <fcntl.h>
+/* vkpix train as a user runs it: bad input named in one line, and a run that is told nothing twice. */
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -18,6 +13,7 @@
 #include "blob.h"
 #include "nn/run_log.h"
 #include "program.h"
+#include "same_run.h"
 #include "scratch.h"
 #include "small_picture.h"
 
@@ -82,73 +78,6 @@ static void wrong_files(void **state)
     assert_false(vkp_file_exists("r8/config.yml"));
 }
 
-static size_t steps_of(const char *run)
-{
-    vkp_run_table steps;
-    if (vkp_run_log_read_steps(run, &steps) != VKP_OK) return 0;
-    const size_t rows = steps.rows;
-    vkp_run_table_free(&steps);
-    return rows;
-}
-
-static void pause_briefly(void)
-{
-    const struct timespec t = {.tv_nsec = 20000000};
-    nanosleep(&t, NULL);
-}
-
-/* Starts a run, kills it as soon as it has done `steps`, and waits for its end. */
-static void train_and_kill(const char *run, size_t steps)
-{
-    const char *program = getenv("VKPIX_TEST_PROGRAM");
-    assert_non_null(program);
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        const int silent = open("/dev/null", O_WRONLY);
-        dup2(silent, 2);
-        execl(program, program, "train", "photos", "--out", run, "--preset", "train01", "--set", "size=32",
-              "--set", "d_pools=2,2,2,2", "--set", "batch=2", "--set", "epochs=2", (char *)NULL);
-        _exit(127);
-    }
-    int status = 0;
-    bool running = true;
-    while (running && steps_of(run) < steps) {
-        pause_briefly();
-        running = waitpid(child, &status, WNOHANG) == 0;
-    }
-    if (running) {
-        kill(child, SIGKILL);
-        waitpid(child, &status, 0);
-    }
-}
-
-static void expect_same(const char *run, const char *other)
-{
-    static const char *const files[] = {"steps.csv", "checkpoints/last/generator.safetensors",
-                                        "checkpoints/last/discriminator.safetensors",
-                                        "checkpoints/last/optimizer.safetensors"};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char a[128], b[128];
-        snprintf(a, sizeof a, "%s/%s", run, files[i]);
-        snprintf(b, sizeof b, "%s/%s", other, files[i]);
-        blob x = blob_read(a), y = blob_read(b);
-        assert_int_equal(x.size, y.size);
-        assert_memory_equal(x.bytes, y.bytes, x.size);
-        blob_free(&x);
-        blob_free(&y);
-    }
-}
-
-static void a_kill_loses_nothing(void **state)
-{
-    (void)state;
-    program_expect(program_run("", "train photos --out whole " SMALL), 0, NULL);
-    train_and_kill("killed", 3);
-    program_expect(program_run("", "train photos --out killed --resume"), 0, NULL);
-    expect_same("whole", "killed");
-}
-
 /* A resumed run needs nothing that it was told before, and refuses to become another. */
 static void the_split_is_remembered(void **state)
 {
@@ -159,7 +88,7 @@ static void the_split_is_remembered(void **state)
     assert_true(vkp_file_exists("resumed/variants.txt"));
     expect(0, NULL, "photos --out resumed --resume");
     assert_null(strstr(program_errors(), "variants.txt"));
-    expect_same("whole_val", "resumed");
+    expect_same_run("whole_val", "resumed");
     vkp_run_table log;
     assert_int_equal(vkp_run_log_read_epochs("resumed", &log), VKP_OK);
     assert_int_equal(log.rows, 2);
@@ -190,7 +119,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_settings),
         cmocka_unit_test(wrong_files),
-        cmocka_unit_test(a_kill_loses_nothing),
         cmocka_unit_test(the_split_is_remembered),
     };
     return cmocka_run_group_tests(tests, set_up, scratch_leave);

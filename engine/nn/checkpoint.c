@@ -33,8 +33,8 @@ static vkp_status make_path(path *p, const char *folder, const char *name, const
     return vkp_fail(VKP_INPUT, "path of %s is too long (%d bytes; use a shorter --out)", name, n);
 }
 
-/* Removes a checkpoint's folder: only what a checkpoint holds, so nothing of the user's. Nothing is done where
- * there is none; a link to one counts as none. */
+/* Removes a checkpoint's folder: only what a checkpoint holds, so nothing of the user's. Nothing is done
+ * where there is none; a link to one counts as none. */
 static vkp_status remove_checkpoint(const char *folder)
 {
     struct stat info;
@@ -59,8 +59,10 @@ static vkp_status check_finite(const vkp_model *model)
         char found[VKP_PARAMS_FOUND];
         VKP_TRY(vkp_params_find_not_finite(networks[i], prefixes[i], found));
         if (*found)
-            return vkp_fail(VKP_NOT_FINITE, "no checkpoint is written (%s is not finite; begin anew with a lower "
-                            "--set lr, or other first weights)", found);
+            return vkp_fail(VKP_NOT_FINITE,
+                            "%s is not finite (so no checkpoint is written; begin anew with a lower --set "
+                            "lr, or other first weights)",
+                            found);
     }
     return VKP_OK;
 }
@@ -201,7 +203,8 @@ vkp_status vkp_checkpoint_write_last(const char *run, uint32_t keep_every, vkp_m
 vkp_status vkp_checkpoint_write_best(const char *run, vkp_model *model, const vkp_run_state *state)
 {
     char name[NAME_ROOM];
-    snprintf(name, sizeof name, "%s%03" PRIu32 "_%.2fdB", best_prefix, state->best_epoch, state->best_val_psnr);
+    snprintf(name, sizeof name, "%s%03" PRIu32 "_%.2fdB", best_prefix, state->best_epoch,
+             state->best_val_psnr);
     return write_checkpoint(run, name, "best", 0, model, state);
 }
 

@@ -1,5 +1,5 @@
-/* One process at a time trains in RUN: a lock on the file RUN/lock, which the system drops with the process that
- * holds it, however that ends. The file itself means nothing. */
+/* One process at a time trains in RUN: a lock on the file RUN/lock, which the system drops with the process
+ * that holds it, however that ends. The file itself means nothing. */
 #ifndef VKP_NN_RUN_LOCK_H
 #define VKP_NN_RUN_LOCK_H
 

@@ -39,7 +39,7 @@ typedef struct yaml_state {
 
 #define FIELD_REAL(name, member) CYAML_FIELD_STRING(name, CYAML_FLAG_DEFAULT, yaml_state, member.text, 1)
 #define FIELD_WHOLE(name) CYAML_FIELD_UINT(#name, CYAML_FLAG_DEFAULT, yaml_state, state.name)
-#define FIELD_CHECKSUM(name, i)                                                                           \
+#define FIELD_CHECKSUM(name, i) \
     CYAML_FIELD_STRING(name, CYAML_FLAG_DEFAULT, yaml_state, checksums[i], CHECKSUM_TEXT - 1)
 #define FIELD_BYTES(name, i) CYAML_FIELD_UINT(name, CYAML_FLAG_OPTIONAL, yaml_state, bytes[i])
 
@@ -140,8 +140,10 @@ vkp_status vkp_run_state_write(const char *folder, const vkp_run_state *state)
     }
     yaml_state saved = {.format = FORMAT, .state = *state};
     put_real(&saved.seconds, state->seconds);
-    if (state->best_epoch) put_real(&saved.best_val_psnr, state->best_val_psnr);
-    else snprintf(saved.best_val_psnr.text, REAL_TEXT, "%s", none_text);
+    if (state->best_epoch)
+        put_real(&saved.best_val_psnr, state->best_val_psnr);
+    else
+        snprintf(saved.best_val_psnr.text, REAL_TEXT, "%s", none_text);
     for (int i = 0; i < VKP_SUM_COUNT; i++) put_real(&saved.sums[i], state->epoch_sums[i]);
     vkp_status status = VKP_OK;
     char *path;
@@ -161,8 +163,10 @@ static vkp_status get_reals(const char *path, const yaml_state *loaded, vkp_run_
 {
     static const char *const names[VKP_SUM_COUNT] = {"sum_d_adv", "sum_g_adv", "sum_g_l1", "sum_psnr"};
     VKP_TRY(get_real(path, "seconds", &loaded->seconds, &state->seconds));
-    if (strcmp(loaded->best_val_psnr.text, none_text) == 0) state->best_val_psnr = NAN;
-    else VKP_TRY(get_real(path, "best_val_psnr", &loaded->best_val_psnr, &state->best_val_psnr));
+    if (strcmp(loaded->best_val_psnr.text, none_text) == 0)
+        state->best_val_psnr = NAN;
+    else
+        VKP_TRY(get_real(path, "best_val_psnr", &loaded->best_val_psnr, &state->best_val_psnr));
     for (int i = 0; i < VKP_SUM_COUNT; i++) {
         VKP_TRY(get_real(path, names[i], &loaded->sums[i], &state->epoch_sums[i]));
     }
@@ -195,16 +199,21 @@ static vkp_status check_state(const char *path, const vkp_run_state *state)
     return VKP_OK;
 }
 
-/* The length first: a file that is cut short need not be read. */
-static vkp_status check_file(const char *path, const yaml_state *loaded, int i)
+static vkp_status check_length(const char *path, const yaml_state *loaded, int i)
+{
+    struct stat info;
+    if (loaded->format == 1 || stat(path, &info) != 0) return VKP_OK;
+    const uintmax_t bytes = (uintmax_t)info.st_size;
+    if (bytes == loaded->bytes[i]) return VKP_OK;
+    return vkp_fail(VKP_FORMAT,
+                    "cannot use %s (it has %ju bytes, not the %" PRIu64 " it was written with; %s)", path,
+                    bytes, loaded->bytes[i], remedy);
+}
+
+static vkp_status check_sum(const char *path, const yaml_state *loaded, int i)
 {
     char found[CHECKSUM_TEXT];
-    uint64_t bytes = 0;
-    struct stat info;
-    if (loaded->format > 1 && stat(path, &info) == 0 && (uintmax_t)info.st_size != loaded->bytes[i])
-        return vkp_fail(VKP_FORMAT,
-                        "cannot use %s (it has %ju bytes, not the %" PRIu64 " that it was written with; %s)",
-                        path, (uintmax_t)info.st_size, loaded->bytes[i], remedy);
+    uint64_t bytes;
     VKP_TRY(sum_file(path, found, &bytes));
     if (strcmp(found, loaded->checksums[i]) == 0) return VKP_OK;
     return vkp_fail(VKP_FORMAT,
@@ -214,11 +223,13 @@ static vkp_status check_file(const char *path, const yaml_state *loaded, int i)
 
 static vkp_status check_files(const char *folder, const yaml_state *loaded)
 {
+    /* All lengths first: a file that is cut short need not be read. */
+    vkp_status (*const checks[])(const char *, const yaml_state *, int) = {check_length, check_sum};
     vkp_status status = VKP_OK;
-    for (int i = 0; i < FILES && status == VKP_OK; i++) {
+    for (int i = 0; i < 2 * FILES && status == VKP_OK; i++) {
         char *path;
-        VKP_TRY(file_path(folder, files[i], ".safetensors", &path));
-        status = check_file(path, loaded, i);
+        VKP_TRY(file_path(folder, files[i % FILES], ".safetensors", &path));
+        status = checks[i / FILES](path, loaded, i % FILES);
         free(path);
     }
     return status;
@@ -257,10 +268,11 @@ static vkp_status check_text(const char *path, const char *text, size_t *bytes)
         return vkp_fail(VKP_FORMAT, "cannot use %s (it is damaged: its text does not fit its checksum; %s)",
                         path, remedy);
     if (format <= FORMAT) return VKP_OK;
-    return vkp_fail(VKP_INPUT,
-                    "cannot use %s (its format is %u, this vkpix knows 1 to %d; use the vkpix that wrote it, or a "
-                    "later one)",
-                    path, format, FORMAT);
+    return vkp_fail(
+        VKP_INPUT,
+        "cannot use %s (its format is %u, this vkpix knows 1 to %d; use the vkpix that wrote it, or a "
+        "later one)",
+        path, format, FORMAT);
 }
 
 static vkp_status read_text(const char *folder, const char *path, const char *text, size_t bytes,

@@ -104,18 +104,27 @@ static void fill_state(trainer *t)
     t->state.d_adam_steps = t->model.d_adam_steps;
 }
 
+/* Says at which step it was. */
+static vkp_status at_step(const trainer *t, vkp_status status)
+{
+    return vkp_fail(status, "step %" PRIu64 ": %s", t->state.step, vkp_error());
+}
+
 static vkp_status write_last(trainer *t)
 {
     fill_state(t);
     VKP_TRY(vkp_run_log_sync(t->log));
-    return vkp_checkpoint_write_last(t->options->out, t->config.checkpoint_every, &t->model, &t->state);
+    const vkp_status status =
+        vkp_checkpoint_write_last(t->options->out, t->config.checkpoint_every, &t->model, &t->state);
+    return status == VKP_NOT_FINITE ? at_step(t, status) : status;
 }
 
 static vkp_status write_best(trainer *t)
 {
     fill_state(t);
     VKP_TRY(vkp_run_log_sync(t->log));
-    return vkp_checkpoint_write_best(t->options->out, &t->model, &t->state);
+    const vkp_status status = vkp_checkpoint_write_best(t->options->out, &t->model, &t->state);
+    return status == VKP_NOT_FINITE ? at_step(t, status) : status;
 }
 
 /* What a killed process was writing, but for checkpoints. */
@@ -154,15 +163,21 @@ static vkp_status take_run(const vkp_train_options *o, int *lock)
     return status;
 }
 
-static vkp_status start_new(trainer *t)
+static vkp_status make_folders(const trainer *t)
 {
     char path[4096];
-    const vkp_train_options *o = t->options;
     static const char *const folders[] = {"figures", "previews", "checkpoints"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         VKP_TRY(run_path(t, folders[i], path));
         VKP_TRY(vkp_folder_make(path));
     }
+    return VKP_OK;
+}
+
+static vkp_status start_new(trainer *t)
+{
+    const vkp_train_options *o = t->options;
+    VKP_TRY(make_folders(t));
     VKP_TRY(vkp_model_create(t->device, &t->config, t->config.seed, &t->model));
     if (o->init_g) VKP_TRY(vkp_params_load(&t->model.generator, o->init_g));
     if (o->init_g && t->model.averaged) VKP_TRY(vkp_params_load(&t->model.average, o->init_g));
@@ -194,6 +209,7 @@ static vkp_status check_same_config(trainer *t)
 static vkp_status start_again(trainer *t)
 {
     VKP_TRY(check_same_config(t));
+    VKP_TRY(make_folders(t));
     char *path, variants[4096];
     VKP_TRY(run_path(t, VARIANTS, variants));
     if (!vkp_variant_load(t->device, variants))
@@ -413,7 +429,7 @@ static vkp_status one_step(trainer *t, vkp_feed_batch *batch)
     const double fed = now();
     const vkp_status status = vkp_step_finish(step, &losses, t->psnr);
     if (pictures == t->config.batch) count_waiting(&t->idle, submitted, fed);
-    if (status != VKP_OK) return vkp_fail(status, "step %" PRIu64 ": %s", t->state.step, vkp_error());
+    if (status != VKP_OK) return at_step(t, status);
     return count_step(t, &losses, pictures);
 }
 
