@@ -43,6 +43,7 @@ static vkp_status color(void)
 {
     vkp_colorizer *c;
     vkp_picture picture;
+    remove(COLORED);
     VKP_TRY(vkp_picture_read("photos/1.png", 0, &picture));
     const vkp_colorizer_options options = {.model = "model.safetensors", .size = SIDE};
     vkp_status status = vkp_colorizer_create(test_device, &options, &c);
@@ -214,6 +215,7 @@ static bool attempt(const scenario *s, size_t call, unsigned nth, VkResult resul
     char at[160];
     const faults_call *c = faults_call_at(call);
     snprintf(at, sizeof at, "%s, %s no. %u giving %d", s->name, c->name, nth, (int)result);
+    if (getenv("FAULTS_SHOW")) fprintf(stderr, "%s\n", at);
     const faults_tally before = faults_now();
     const unsigned mistakes = faults_mistakes();
     faults_arm(call, nth, result, result == VK_TIMEOUT);
@@ -367,6 +369,7 @@ int main(void)
         cmocka_unit_test(training_fails),
         cmocka_unit_test(one_timeout_is_waited_out),
     };
+    if (getenv("FAULTS_ONLY")) cmocka_set_test_filter(getenv("FAULTS_ONLY"));
     const int failed = cmocka_run_group_tests(without, set_up, NULL);
     return failed + cmocka_run_group_tests(with, open_device, close_device) + (scratch_leave(NULL) ? 1 : 0);
 }

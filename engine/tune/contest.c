@@ -24,12 +24,6 @@ double vkp_contest_seconds(void)
 
 bool vkp_contest_is_fatal(vkp_status status) { return status == VKP_DEVICE_LOST || status == VKP_MEMORY; }
 
-/* The error's text without the remedy in brackets, which is about something else. */
-static void note_error(char *why, size_t room)
-{
-    snprintf(why, room, "%.*s", (int)strcspn(vkp_error(), "("), vkp_error());
-}
-
 static double allowed_error(const vkp_use *use, const vkp_variant *v)
 {
     /* Each of the two forms may differ from the exact result by as much as the operation's tests allow: four
@@ -75,7 +69,7 @@ static vkp_status check_variant(check *k, const vkp_variant *v, vkp_contest_resu
     vkp_status status = vkp_trial_start(&k->trial, v);
     if (status == VKP_OK) status = vkp_trial_results(&k->trial, &got, &count);
     if (status != VKP_OK) {
-        note_error(result->why, sizeof result->why);
+        vkp_error_what(result->why, sizeof result->why);
         return vkp_contest_is_fatal(status) ? status : VKP_OK;
     }
     result->error = vkp_trial_error(got, k->want, count);
@@ -136,7 +130,7 @@ static vkp_status check_entrants(contest *c)
 {
     check k;
     vkp_status status = check_open(c->device, &c->row->use, &k);
-    if (status != VKP_OK) note_error(c->row->why, sizeof c->row->why);
+    if (status != VKP_OK) vkp_error_what(c->row->why, sizeof c->row->why);
     for (size_t i = 0; i < c->row->count && status == VKP_OK && !time_is_over(c); i++) {
         entrant *e = &c->entrants[i];
         status = check_variant(&k, e->variant, e->result);
@@ -178,7 +172,7 @@ static vkp_status time_entrants(contest *c, vkp_trial *trial, const entrant **wi
             continue;
         }
         const vkp_status status = vkp_trial_start(trial, e->variant);
-        if (status != VKP_OK) note_error(e->result->why, sizeof e->result->why);
+        if (status != VKP_OK) vkp_error_what(e->result->why, sizeof e->result->why);
         if (vkp_contest_is_fatal(status)) return status;
         if (status != VKP_OK) continue;
         VKP_TRY(time_entrant(c, trial, e, *winner ? (*winner)->result->milliseconds : 0));
@@ -202,7 +196,7 @@ static vkp_status hold(contest *c)
         if (status == VKP_OK)
             status = time_entrants(c, &trial, &winner);
         else
-            note_error(c->row->why, sizeof c->row->why);
+            vkp_error_what(c->row->why, sizeof c->row->why);
         vkp_trial_close(&trial);
         VKP_TRY(status);
     }
