@@ -70,6 +70,7 @@ static vkp_status check_variant(check *k, const vkp_variant *v, vkp_contest_resu
     if (status == VKP_OK) status = vkp_trial_results(&k->trial, &got, &count);
     if (status != VKP_OK) {
         vkp_error_what(result->why, sizeof result->why);
+        result->out = true;
         return vkp_contest_is_fatal(status) ? status : VKP_OK;
     }
     result->error = vkp_trial_error(got, k->want, count);
@@ -80,6 +81,7 @@ static vkp_status check_variant(check *k, const vkp_variant *v, vkp_contest_resu
     else if (result->error > allowed_error(&k->use, v))
         snprintf(result->why, sizeof result->why, "wrong: off by %.1e, allowed are %.0e", result->error,
                  allowed_error(&k->use, v));
+    result->out = result->why[0] != 0;
     free(got);
     return VKP_OK;
 }
@@ -173,6 +175,7 @@ static vkp_status time_entrants(contest *c, vkp_trial *trial, const entrant **wi
         }
         const vkp_status status = vkp_trial_start(trial, e->variant);
         if (status != VKP_OK) vkp_error_what(e->result->why, sizeof e->result->why);
+        e->result->out = status != VKP_OK;
         if (vkp_contest_is_fatal(status)) return status;
         if (status != VKP_OK) continue;
         VKP_TRY(time_entrant(c, trial, e, *winner ? (*winner)->result->milliseconds : 0));
@@ -184,6 +187,16 @@ static vkp_status time_entrants(contest *c, vkp_trial *trial, const entrant **wi
         }
     }
     return VKP_OK;
+}
+
+/* Without a winner the order decides; what was found wrong is not used for that reason either. */
+static void take_plain(contest *c)
+{
+    vkp_contest_row *row = c->row;
+    const vkp_variants *list = row->use.variants;
+    for (size_t i = 0; i < row->count; i++)
+        if (row->results[i].out && row->results[i].name == row->winner)
+            row->winner = list->list[list->count - 1].name;
 }
 
 static vkp_status hold(contest *c)
@@ -203,9 +216,11 @@ static vkp_status hold(contest *c)
     if (winner) {
         c->row->winner = winner->variant->name;
         c->row->measured = true;
-    } else if (!c->row->why[0]) {
-        snprintf(c->row->why, sizeof c->row->why, "%s",
-                 time_is_over(c) ? "no time was left" : "none is right");
+    } else {
+        take_plain(c);
+        if (!c->row->why[0])
+            snprintf(c->row->why, sizeof c->row->why, "%s",
+                     time_is_over(c) ? "no time was left" : "none is right");
     }
     return VKP_OK;
 }
