@@ -72,14 +72,19 @@ static vkp_status open_and_color(void)
     return status;
 }
 
-static vkp_status evaluate_on(const vkp_buffer *rgb, vkp_arena *arena)
+static vkp_status make_evaluation(uint32_t batch, const vkp_buffer *rgb, vkp_arena *arena, vkp_evaluation **e)
 {
     vkp_config config;
+    VKP_TRY(vkp_config_preset(&config, "train01"));
+    return vkp_evaluation_create(test_device, &config, &generator, batch, SIDE, SIDE, rgb, arena, e);
+}
+
+static vkp_status evaluate_on(const vkp_buffer *rgb, vkp_arena *arena)
+{
     vkp_evaluation *e;
     const vkp_rect valid[2] = {{0, 0, SIDE, SIDE}, {0, 0, SIDE, SIDE}};
     double got[2];
-    VKP_TRY(vkp_config_preset(&config, "train01"));
-    VKP_TRY(vkp_evaluation_create(test_device, &config, &generator, 2, SIDE, SIDE, rgb, arena, &e));
+    VKP_TRY(make_evaluation(2, rgb, arena, &e));
     const vkp_status status = vkp_evaluation_run(e, valid, NULL, got, NULL, NULL);
     vkp_evaluation_destroy(e);
     if (status == VKP_OK && psnr == 0) psnr = got[0];
@@ -101,13 +106,14 @@ static vkp_status evaluate(void)
 }
 
 /* Half-rate D, so that gradients are cleared and a step differs from the next. */
+static uint32_t train_batch = 1;
 static vkp_status train_to(const char *run)
 {
     char config_yml[64];
     vkp_config c;
     VKP_TRY(vkp_config_preset(&c, "train02"));
     c.size = SIDE;
-    c.batch = 1;
+    c.batch = train_batch;
     c.epochs = 1;
     c.d_pools[0] = c.d_pools[1] = c.d_pools[2] = c.d_pools[3] = 2;
     snprintf(config_yml, sizeof config_yml, "%s/config.yml", run);
@@ -215,7 +221,6 @@ static bool attempt(const scenario *s, size_t call, unsigned nth, VkResult resul
     char at[160];
     const faults_call *c = faults_call_at(call);
     snprintf(at, sizeof at, "%s, %s no. %u giving %d", s->name, c->name, nth, (int)result);
-    if (getenv("FAULTS_SHOW")) fprintf(stderr, "%s\n", at);
     const faults_tally before = faults_now();
     const unsigned mistakes = faults_mistakes();
     faults_arm(call, nth, result, result == VK_TIMEOUT);
@@ -271,6 +276,7 @@ static int open_device(void **state)
 static int close_device(void **state)
 {
     vkp_params_free(&generator);
+    blob_free(&colored);
     const int closed = close_test_device(state);
     const faults_tally left = faults_now();
     if (left.objects || left.bytes) fprintf(stderr, "%llu objects left\n", (unsigned long long)left.objects);
@@ -303,7 +309,6 @@ static void coloring_fails(void **state)
     colored = blob_read(COLORED);
     assert_int_equal(remove(COLORED), 0);
     for (size_t call = 0; faults_call_at(call); call++) fail_first(&coloring, call);
-    blob_free(&colored);
 }
 
 static void evaluating_fails(void **state)
@@ -341,6 +346,71 @@ static void one_timeout_is_waited_out(void **state)
     faults_disarm();
 }
 
+/* The plan knows of the memory that the device says it has, and then there is less. */
+static void memory_for_a_smaller_batch(void **state)
+{
+    (void)state;
+    faults_memory(0);
+    assert_ok(train());
+    assert_int_equal(system("rm -r run"), 0);
+    faults_memory(faults_memory_peak() + (1u << 20));
+    const uint64_t before = faults_now().bytes;
+    train_batch = 4;
+    assert_int_equal(train(), VKP_DEVICE_MEMORY);
+    train_batch = 1;
+    assert_int_equal(faults_now().bytes, before);
+    check_error("training", "try --set batch=1)");
+    check_run();
+    faults_memory(1);
+    assert_int_equal(train(), VKP_DEVICE_MEMORY);
+    check_error("training", "no device memory for parameters");
+    assert_int_equal(system("rm -r run"), 0);
+    faults_memory(0);
+}
+
+static void memory_for_a_smaller_validation(void **state)
+{
+    (void)state;
+    const vkp_tensor layout = vkp_tensor_activation(0, (vkp_shape){8, 3, SIDE, SIDE});
+    vkp_buffer rgb = {0};
+    vkp_arena arena = {0};
+    vkp_evaluation *e;
+    assert_ok(vkp_buffer_create(test_device, vkp_extent(&layout) * 4, VKP_MEMORY_HOST, "rgb", &rgb));
+    faults_memory(0);
+    assert_ok(make_evaluation(2, &rgb, &arena, &e));
+    vkp_evaluation_destroy(e);
+    vkp_arena_destroy(test_device, &arena);
+    faults_memory(faults_memory_peak() + (64u << 10));
+    assert_int_equal(make_evaluation(8, &rgb, &arena, &e), VKP_DEVICE_MEMORY);
+    check_error("validation", "try --set batch=2)");
+    faults_memory(0);
+    vkp_arena_destroy(test_device, &arena);
+    vkp_buffer_destroy(test_device, &rgb);
+}
+
+/* Submissions of a moment and of any length: another number of them, and the same bits. */
+static void budgets_change_nothing(void **state)
+{
+    (void)state;
+    static const char *const budgets[] = {"0.01", "1", "inf"};
+    unsigned submitted[2][3];
+    const size_t submit = faults_find("vkQueueSubmit");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(setenv("VKPIX_BUDGET_MS", budgets[i], 1), 0);
+        faults_disarm();
+        assert_ok(train());
+        submitted[0][i] = faults_made(submit);
+        check_run();
+        faults_disarm();
+        check_color();
+        submitted[1][i] = faults_made(submit);
+    }
+    unsetenv("VKPIX_BUDGET_MS");
+    for (int k = 0; k < 2; k++)
+        if (submitted[k][0] <= submitted[k][1] || submitted[k][1] < submitted[k][2])
+            fail_msg("%u, %u and %u submissions", submitted[k][0], submitted[k][1], submitted[k][2]);
+}
+
 static int set_up(void **state)
 {
     if (scratch_enter(state)) return -1;
@@ -368,8 +438,10 @@ int main(void)
         cmocka_unit_test(evaluating_fails),
         cmocka_unit_test(training_fails),
         cmocka_unit_test(one_timeout_is_waited_out),
+        cmocka_unit_test(memory_for_a_smaller_batch),
+        cmocka_unit_test(memory_for_a_smaller_validation),
+        cmocka_unit_test(budgets_change_nothing),
     };
-    if (getenv("FAULTS_ONLY")) cmocka_set_test_filter(getenv("FAULTS_ONLY"));
     const int failed = cmocka_run_group_tests(without, set_up, NULL);
     return failed + cmocka_run_group_tests(with, open_device, close_device) + (scratch_leave(NULL) ? 1 : 0);
 }
