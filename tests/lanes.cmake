@@ -58,7 +58,7 @@ set(programs test_ops test_gemm test_device_picture test_joiner test_loss test_n
   test_tuner)
 set(shader_users ${all_tests})
 add_lane(validation ${VKPIX_TEST_DEVICE} ENVIRONMENT VKPIX_VALIDATE=1
-  PROGRAMS ${programs} test_program "test_train_step train04 ${torch_data}")
+  PROGRAMS ${programs} test_program test_faults "test_train_step train04 ${torch_data}")
 set_property(TEST validation.train_step PROPERTY FIXTURES_REQUIRED torch_train04)
 add_lane(minimum ${VKPIX_TEST_DEVICE} PROGRAMS ${programs} ENVIRONMENT VKPIX_LIMITS=minimum)
 list(APPEND shader_users ${lane_tests})

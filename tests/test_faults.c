@@ -43,6 +43,7 @@ static vkp_status color(void)
 {
     vkp_colorizer *c;
     vkp_picture picture;
+    remove(COLORED);
     VKP_TRY(vkp_picture_read("photos/1.png", 0, &picture));
     const vkp_colorizer_options options = {.model = "model.safetensors", .size = SIDE};
     vkp_status status = vkp_colorizer_create(test_device, &options, &c);
@@ -71,14 +72,19 @@ static vkp_status open_and_color(void)
     return status;
 }
 
-static vkp_status evaluate_on(const vkp_buffer *rgb, vkp_arena *arena)
+static vkp_status make_evaluation(uint32_t batch, const vkp_buffer *rgb, vkp_arena *arena, vkp_evaluation **e)
 {
     vkp_config config;
+    VKP_TRY(vkp_config_preset(&config, "train01"));
+    return vkp_evaluation_create(test_device, &config, &generator, batch, SIDE, SIDE, rgb, arena, e);
+}
+
+static vkp_status evaluate_on(const vkp_buffer *rgb, vkp_arena *arena)
+{
     vkp_evaluation *e;
     const vkp_rect valid[2] = {{0, 0, SIDE, SIDE}, {0, 0, SIDE, SIDE}};
     double got[2];
-    VKP_TRY(vkp_config_preset(&config, "train01"));
-    VKP_TRY(vkp_evaluation_create(test_device, &config, &generator, 2, SIDE, SIDE, rgb, arena, &e));
+    VKP_TRY(make_evaluation(2, rgb, arena, &e));
     const vkp_status status = vkp_evaluation_run(e, valid, NULL, got, NULL, NULL);
     vkp_evaluation_destroy(e);
     if (status == VKP_OK && psnr == 0) psnr = got[0];
@@ -100,13 +106,14 @@ static vkp_status evaluate(void)
 }
 
 /* Half-rate D, so that gradients are cleared and a step differs from the next. */
+static uint32_t train_batch = 1;
 static vkp_status train_to(const char *run)
 {
     char config_yml[64];
     vkp_config c;
     VKP_TRY(vkp_config_preset(&c, "train02"));
     c.size = SIDE;
-    c.batch = 1;
+    c.batch = train_batch;
     c.epochs = 1;
     c.d_pools[0] = c.d_pools[1] = c.d_pools[2] = c.d_pools[3] = 2;
     snprintf(config_yml, sizeof config_yml, "%s/config.yml", run);
@@ -234,11 +241,13 @@ static bool attempt(const scenario *s, size_t call, unsigned nth, VkResult resul
     return struck;
 }
 
+/* Under the validation layer, which takes its time, only the first occurrence of each. */
 static void fail_first(const scenario *s, size_t call)
 {
+    const unsigned first = getenv("VKPIX_VALIDATE") ? 1 : FIRST;
     const faults_call *c = faults_call_at(call);
     for (int r = 0; r < FAULTS_RESULTS && c->results[r] != VK_SUCCESS; r++)
-        for (unsigned nth = 1; nth <= FIRST; nth++)
+        for (unsigned nth = 1; nth <= first; nth++)
             if (!attempt(s, call, nth, c->results[r])) break;
 }
 
@@ -269,6 +278,7 @@ static int open_device(void **state)
 static int close_device(void **state)
 {
     vkp_params_free(&generator);
+    blob_free(&colored);
     const int closed = close_test_device(state);
     const faults_tally left = faults_now();
     if (left.objects || left.bytes) fprintf(stderr, "%llu objects left\n", (unsigned long long)left.objects);
@@ -301,7 +311,6 @@ static void coloring_fails(void **state)
     colored = blob_read(COLORED);
     assert_int_equal(remove(COLORED), 0);
     for (size_t call = 0; faults_call_at(call); call++) fail_first(&coloring, call);
-    blob_free(&colored);
 }
 
 static void evaluating_fails(void **state)
@@ -339,6 +348,72 @@ static void one_timeout_is_waited_out(void **state)
     faults_disarm();
 }
 
+/* The plan knows of the memory that the device says it has, and then there is less. */
+static void memory_for_a_smaller_batch(void **state)
+{
+    (void)state;
+    faults_memory(0);
+    assert_ok(train());
+    assert_int_equal(system("rm -r run"), 0);
+    faults_memory(faults_memory_peak() + (1u << 20));
+    const uint64_t before = faults_now().bytes;
+    train_batch = 4;
+    assert_int_equal(train(), VKP_DEVICE_MEMORY);
+    train_batch = 1;
+    assert_int_equal(faults_now().bytes, before);
+    check_error("training", "try --set batch=1)");
+    check_run();
+    faults_memory(1);
+    assert_int_equal(train(), VKP_DEVICE_MEMORY);
+    check_error("training", "no device memory for parameters");
+    assert_int_equal(system("rm -r run"), 0);
+    faults_memory(0);
+}
+
+static void memory_for_a_smaller_validation(void **state)
+{
+    (void)state;
+    const vkp_tensor layout = vkp_tensor_activation(0, (vkp_shape){8, 3, SIDE, SIDE});
+    vkp_buffer rgb = {0};
+    vkp_arena arena = {0};
+    vkp_evaluation *e;
+    assert_ok(vkp_buffer_create(test_device, vkp_extent(&layout) * 4, VKP_MEMORY_HOST, "rgb", &rgb));
+    faults_memory(0);
+    assert_ok(make_evaluation(2, &rgb, &arena, &e));
+    vkp_evaluation_destroy(e);
+    vkp_arena_destroy(test_device, &arena);
+    faults_memory(faults_memory_peak() + (64u << 10));
+    assert_int_equal(make_evaluation(8, &rgb, &arena, &e), VKP_DEVICE_MEMORY);
+    check_error("validation", "try --set batch=2)");
+    faults_memory(0);
+    vkp_arena_destroy(test_device, &arena);
+    vkp_buffer_destroy(test_device, &rgb);
+}
+
+/* Submissions of a moment and of any length: another number of them, and the same bits. */
+static void budgets_change_nothing(void **state)
+{
+    (void)state;
+    static const char *const budgets[] = {"0.01", "1", "inf"};
+    unsigned submitted[2][3];
+    const size_t submit = faults_find("vkQueueSubmit");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(setenv("VKPIX_BUDGET_MS", budgets[i], 1), 0);
+        faults_disarm();
+        assert_ok(train());
+        submitted[0][i] = faults_made(submit);
+        check_run();
+        remove(COLORED);
+        faults_disarm();
+        check_color();
+        submitted[1][i] = faults_made(submit);
+    }
+    unsetenv("VKPIX_BUDGET_MS");
+    for (int k = 0; k < 2; k++)
+        if (submitted[k][0] <= submitted[k][1] || submitted[k][1] < submitted[k][2])
+            fail_msg("%u, %u and %u submissions", submitted[k][0], submitted[k][1], submitted[k][2]);
+}
+
 static int set_up(void **state)
 {
     if (scratch_enter(state)) return -1;
@@ -366,6 +441,9 @@ int main(void)
         cmocka_unit_test(evaluating_fails),
         cmocka_unit_test(training_fails),
         cmocka_unit_test(one_timeout_is_waited_out),
+        cmocka_unit_test(memory_for_a_smaller_batch),
+        cmocka_unit_test(memory_for_a_smaller_validation),
+        cmocka_unit_test(budgets_change_nothing),
     };
     const int failed = cmocka_run_group_tests(without, set_up, NULL);
     return failed + cmocka_run_group_tests(with, open_device, close_device) + (scratch_leave(NULL) ? 1 : 0);

@@ -35,6 +35,13 @@ vkp_status vkp_fail(vkp_status code, const char *format, ...)
 
 const char *vkp_error(void) { return error_text; }
 
+void vkp_error_what(char *text, size_t room)
+{
+    const char *reason = strstr(error_text, " (");
+    const size_t length = reason ? (size_t)(reason - error_text) : strlen(error_text);
+    snprintf(text, room, "%.*s", (int)length, error_text);
+}
+
 const char *vkp_status_name(vkp_status code)
 {
     static const char *const names[] = {

@@ -6,6 +6,8 @@
 #ifndef VKP_BASE_STATUS_H
 #define VKP_BASE_STATUS_H
 
+#include <stddef.h>
+
 /* name, what it means */
 #define VKP_STATUS_MAP(X)                                                                             \
     X(OK, "no error")                                                                                 \
@@ -47,6 +49,10 @@ VKP_MUST_USE vkp_status vkp_fail(vkp_status code, const char *format, ...) VKP_P
 /* The text of the calling thread's latest failure; "" before any. Owned by the library, valid until
  * this thread's next vkp_fail. */
 const char *vkp_error(void);
+
+/* Its first part, WHAT, without the reason and the remedy in brackets, into `room` bytes: for errors that have
+ * others of their own. */
+void vkp_error_what(char *text, size_t room);
 
 /* The code's name ("IO") and meaning, for logs and tests. Never NULL. */
 const char *vkp_status_name(vkp_status code);

@@ -132,10 +132,10 @@ static vkp_status build(vkp_colorizer *c, canvas *v)
                         "no room to colour at size %u (needs %" PRIu64 " MiB, %s has %" PRIu64
                         " MiB; use a smaller --size)",
                         c->used_size, needed >> 20, info->name, info->limits.memory_budget >> 20);
-    return vkp_fail(VKP_DEVICE_MEMORY,
-                    "cannot colour at size %u (a part needs more than the %" PRIu64
-                    " MiB that %s binds at once; use a smaller --size)",
-                    c->used_size, info->limits.storage_range >> 20, info->name);
+    char why[256];
+    vkp_error_what(why, sizeof why);
+    return vkp_fail(VKP_DEVICE_MEMORY, "cannot colour at size %u on %s (%s; use a smaller --size)",
+                    c->used_size, info->name, why);
 }
 
 /* Makes the current canvas one of w x h pixels, in place of the one used longest ago if need be. */

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "nn/room.h"
 #include "nn/step_parts.h"
 
 struct vkp_evaluation {
@@ -11,8 +12,9 @@ struct vkp_evaluation {
     uint64_t memory;
 };
 
-static vkp_status build(vkp_evaluation *e, const vkp_config *config, const vkp_params *generator,
-                        vkp_shape shape, const vkp_buffer *rgb, vkp_arena *arena)
+/* Everything but the arena. */
+static vkp_status write_down(vkp_evaluation *e, const vkp_config *config, const vkp_params *generator,
+                             vkp_shape shape, const vkp_buffer *rgb)
 {
     VKP_TRY(vkp_program_create(e->device, &e->program));
     VKP_TRY(vkp_graph_create(e->program, false, &e->graph));
@@ -38,8 +40,45 @@ static vkp_status build(vkp_evaluation *e, const vkp_config *config, const vkp_p
     e->fake_rgb = vkp_graph_at(e->graph, fake_rgb);
     vkp_program_keep(e->program, e->fake.buffer);
     vkp_program_keep(e->program, e->fake_rgb.buffer);
-    VKP_TRY(vkp_program_plan(e->program, &e->memory));
-    return vkp_program_build(e->program, arena);
+    return vkp_program_plan(e->program, &e->memory);
+}
+
+static void clear(vkp_evaluation *e)
+{
+    vkp_graph_destroy(e->graph);
+    vkp_program_destroy(e->program);
+    vkp_buffer_destroy(e->device, &e->exchange.buffer);
+}
+
+/* An evaluation that found no room. */
+typedef struct too_large {
+    vkp_device *device;
+    const vkp_config *config;
+    const vkp_params *generator;
+    vkp_shape shape;
+    const vkp_buffer *rgb;
+} too_large;
+
+static bool fits(const void *user, uint32_t batch)
+{
+    const too_large *t = user;
+    vkp_evaluation trial = {.device = t->device};
+    const vkp_shape shape = {batch, t->shape.c, t->shape.h, t->shape.w};
+    vkp_status status = write_down(&trial, t->config, t->generator, shape, t->rgb);
+    if (status == VKP_OK) status = vkp_program_try(trial.program);
+    clear(&trial);
+    return status == VKP_OK;
+}
+
+static vkp_status build(vkp_evaluation *e, const vkp_config *config, const vkp_params *generator,
+                        vkp_shape shape, const vkp_buffer *rgb, vkp_arena *arena)
+{
+    VKP_TRY(write_down(e, config, generator, shape, rgb));
+    const vkp_status status = vkp_program_build(e->program, arena);
+    if (status != VKP_DEVICE_MEMORY) return status;
+    const too_large t = {e->device, config, generator, shape, rgb};
+    const vkp_room room = {"validation", shape.n, e->memory, fits, &t};
+    return vkp_room_fail(e->device, arena, &room);
 }
 
 vkp_status vkp_evaluation_create(vkp_device *device, const vkp_config *config, const vkp_params *generator,
@@ -63,9 +102,7 @@ vkp_status vkp_evaluation_create(vkp_device *device, const vkp_config *config, c
 void vkp_evaluation_destroy(vkp_evaluation *e)
 {
     if (!e) return;
-    vkp_graph_destroy(e->graph);
-    vkp_program_destroy(e->program);
-    vkp_buffer_destroy(e->device, &e->exchange.buffer);
+    clear(e);
     free(e);
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nn/room.h"
 #include "nn/step_parts.h"
 #include "ops/adam.h"
 #include "ops/moves.h"
@@ -265,32 +266,43 @@ static uint64_t batch_bytes(const vkp_step_options *o, uint32_t channels)
     return vkp_extent(&layout) * sizeof(float);
 }
 
-vkp_status vkp_step_plan(vkp_device *device, const vkp_config *config, vkp_model *model,
-                         const vkp_step_options *options, uint64_t *bytes)
+/* Writes a step down and throws it away, after looking for room for it where `room`. */
+static vkp_status try_step(vkp_step trial, const vkp_step_options *options, bool room, uint64_t *bytes)
 {
     const vkp_buffer rgb = {.bytes = batch_bytes(options, 3)}, gray = {.bytes = batch_bytes(options, 1)};
     vkp_step_options planned = *options;
     planned.rgb = &rgb;
     planned.gray = options->gray ? &gray : NULL;
-    vkp_step trial = {.device = device, .config = config, .model = model};
-    const vkp_status status = write_down(&trial, &planned);
+    vkp_status status = write_down(&trial, &planned);
+    if (status == VKP_OK && room) status = vkp_program_try(trial.program);
     *bytes = trial.memory;
     vkp_graph_destroy(trial.graph);
     vkp_program_destroy(trial.program);
-    vkp_buffer_destroy(device, &trial.exchange.buffer);
+    vkp_buffer_destroy(trial.device, &trial.exchange.buffer);
     return status;
 }
 
-/* The largest batch whose plan fits what is free, by planning without allocating; 0: none. */
-static uint32_t batch_that_fits(const vkp_step *s, const vkp_step_options *options)
+vkp_status vkp_step_plan(vkp_device *device, const vkp_config *config, vkp_model *model,
+                         const vkp_step_options *options, uint64_t *bytes)
 {
-    const uint64_t free_bytes = s->device->info.limits.memory_budget - s->device->allocated;
-    vkp_step_options smaller = *options;
+    const vkp_step trial = {.device = device, .config = config, .model = model};
+    return try_step(trial, options, false, bytes);
+}
+
+/* The step that found no room. */
+typedef struct too_large {
+    const vkp_step *step;
+    const vkp_step_options *options;
+} too_large;
+
+static bool fits(const void *user, uint32_t batch)
+{
+    const too_large *t = user;
+    const vkp_step *s = t->step, trial = {.device = s->device, .config = s->config, .model = s->model};
+    vkp_step_options smaller = *t->options;
     uint64_t bytes;
-    while (smaller.batch /= 2)
-        if (vkp_step_plan(s->device, s->config, s->model, &smaller, &bytes) == VKP_OK && bytes <= free_bytes)
-            return smaller.batch;
-    return 0;
+    smaller.batch = batch;
+    return try_step(trial, &smaller, true, &bytes) == VKP_OK;
 }
 
 static vkp_status build(vkp_step *s, const vkp_step_options *options, vkp_arena *arena)
@@ -298,16 +310,9 @@ static vkp_status build(vkp_step *s, const vkp_step_options *options, vkp_arena 
     VKP_TRY(write_down(s, options));
     const vkp_status status = vkp_program_build(s->program, arena);
     if (status != VKP_DEVICE_MEMORY) return status;
-    const uint32_t fit = batch_that_fits(s, options);
-    if (!fit)
-        return vkp_fail(VKP_DEVICE_MEMORY,
-                        "a training step needs %" PRIu64 " MiB for activations and %s has %" PRIu64
-                        " MiB (not even one picture fits; try a smaller --set size)",
-                        s->memory >> 20, s->device->info.name, s->device->info.limits.memory_budget >> 20);
-    return vkp_fail(VKP_DEVICE_MEMORY,
-                    "a training step needs %" PRIu64 " MiB for activations, %s has %" PRIu64
-                    " MiB (try --set batch=%u)",
-                    s->memory >> 20, s->device->info.name, s->device->info.limits.memory_budget >> 20, fit);
+    const too_large t = {s, options};
+    const vkp_room room = {"a training step", options->batch, s->memory, fits, &t};
+    return vkp_room_fail(s->device, arena, &room);
 }
 
 /* A class weighs 1 at gray and 1 + rare at the most saturated one. */

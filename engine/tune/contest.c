@@ -24,12 +24,6 @@ double vkp_contest_seconds(void)
 
 bool vkp_contest_is_fatal(vkp_status status) { return status == VKP_DEVICE_LOST || status == VKP_MEMORY; }
 
-/* The error's text without the remedy in brackets, which is about something else. */
-static void note_error(char *why, size_t room)
-{
-    snprintf(why, room, "%.*s", (int)strcspn(vkp_error(), "("), vkp_error());
-}
-
 static double allowed_error(const vkp_use *use, const vkp_variant *v)
 {
     /* Each of the two forms may differ from the exact result by as much as the operation's tests allow: four
@@ -75,7 +69,8 @@ static vkp_status check_variant(check *k, const vkp_variant *v, vkp_contest_resu
     vkp_status status = vkp_trial_start(&k->trial, v);
     if (status == VKP_OK) status = vkp_trial_results(&k->trial, &got, &count);
     if (status != VKP_OK) {
-        note_error(result->why, sizeof result->why);
+        vkp_error_what(result->why, sizeof result->why);
+        result->out = true;
         return vkp_contest_is_fatal(status) ? status : VKP_OK;
     }
     result->error = vkp_trial_error(got, k->want, count);
@@ -86,6 +81,7 @@ static vkp_status check_variant(check *k, const vkp_variant *v, vkp_contest_resu
     else if (result->error > allowed_error(&k->use, v))
         snprintf(result->why, sizeof result->why, "wrong: off by %.1e, allowed are %.0e", result->error,
                  allowed_error(&k->use, v));
+    result->out = result->why[0] != 0;
     free(got);
     return VKP_OK;
 }
@@ -136,7 +132,7 @@ static vkp_status check_entrants(contest *c)
 {
     check k;
     vkp_status status = check_open(c->device, &c->row->use, &k);
-    if (status != VKP_OK) note_error(c->row->why, sizeof c->row->why);
+    if (status != VKP_OK) vkp_error_what(c->row->why, sizeof c->row->why);
     for (size_t i = 0; i < c->row->count && status == VKP_OK && !time_is_over(c); i++) {
         entrant *e = &c->entrants[i];
         status = check_variant(&k, e->variant, e->result);
@@ -178,7 +174,8 @@ static vkp_status time_entrants(contest *c, vkp_trial *trial, const entrant **wi
             continue;
         }
         const vkp_status status = vkp_trial_start(trial, e->variant);
-        if (status != VKP_OK) note_error(e->result->why, sizeof e->result->why);
+        if (status != VKP_OK) vkp_error_what(e->result->why, sizeof e->result->why);
+        e->result->out = status != VKP_OK;
         if (vkp_contest_is_fatal(status)) return status;
         if (status != VKP_OK) continue;
         VKP_TRY(time_entrant(c, trial, e, *winner ? (*winner)->result->milliseconds : 0));
@@ -192,6 +189,16 @@ static vkp_status time_entrants(contest *c, vkp_trial *trial, const entrant **wi
     return VKP_OK;
 }
 
+/* Without a winner the order decides; what was found wrong is not used for that reason either. */
+static void take_plain(contest *c)
+{
+    vkp_contest_row *row = c->row;
+    const vkp_variants *list = row->use.variants;
+    for (size_t i = 0; i < row->count; i++)
+        if (row->results[i].out && row->results[i].name == row->winner)
+            row->winner = list->list[list->count - 1].name;
+}
+
 static vkp_status hold(contest *c)
 {
     const entrant *winner = NULL;
@@ -202,16 +209,18 @@ static vkp_status hold(contest *c)
         if (status == VKP_OK)
             status = time_entrants(c, &trial, &winner);
         else
-            note_error(c->row->why, sizeof c->row->why);
+            vkp_error_what(c->row->why, sizeof c->row->why);
         vkp_trial_close(&trial);
         VKP_TRY(status);
     }
     if (winner) {
         c->row->winner = winner->variant->name;
         c->row->measured = true;
-    } else if (!c->row->why[0]) {
-        snprintf(c->row->why, sizeof c->row->why, "%s",
-                 time_is_over(c) ? "no time was left" : "none is right");
+    } else {
+        take_plain(c);
+        if (!c->row->why[0])
+            snprintf(c->row->why, sizeof c->row->why, "%s",
+                     time_is_over(c) ? "no time was left" : "none is right");
     }
     return VKP_OK;
 }

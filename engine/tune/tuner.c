@@ -39,9 +39,10 @@ static vkp_status collect(vkp_tuner *t, const char *key, const vkp_node *node, c
 }
 
 /* The variant that a list of choices has for the key, where it fits and, not having been tried in this
- * process, is right; else NULL. */
+ * process, is right; else NULL. *wrong becomes one that is not right. */
 static vkp_status remembered(const vkp_tuner *t, const vkp_choices *choices, const char *key,
-                             const vkp_node *node, const vkp_variants *variants, const vkp_variant **chosen)
+                             const vkp_node *node, const vkp_variants *variants, const vkp_variant **chosen,
+                             const vkp_variant **wrong)
 {
     const vkp_choice *choice = vkp_choices_find(choices, key);
     const vkp_variant *v = choice ? vkp_variant_named(variants, choice->name) : NULL;
@@ -51,7 +52,7 @@ static vkp_status remembered(const vkp_tuner *t, const vkp_choices *choices, con
         const vkp_use use = vkp_use_of(node, variants);
         VKP_TRY(vkp_contest_prove(t->device, &use, v, &right));
     }
-    if (right) *chosen = v;
+    *(right ? chosen : wrong) = v;
     return VKP_OK;
 }
 
@@ -100,11 +101,13 @@ static vkp_status choose(vkp_chooser *chooser, vkp_device *device, const vkp_nod
     vkp_choice_key(node, variants, key);
     *chosen = NULL;
     if (t->collecting) return collect(t, key, node, variants);
-    VKP_TRY(remembered(t, &t->taken, key, node, variants, chosen));
-    VKP_TRY(remembered(t, &t->pinned, key, node, variants, chosen));
-    VKP_TRY(remembered(t, &t->stored, key, node, variants, chosen));
+    const vkp_variant *wrong = NULL;
+    VKP_TRY(remembered(t, &t->taken, key, node, variants, chosen, &wrong));
+    VKP_TRY(remembered(t, &t->pinned, key, node, variants, chosen, &wrong));
+    VKP_TRY(remembered(t, &t->stored, key, node, variants, chosen, &wrong));
     if (!*chosen) VKP_TRY(first_use(t, key, node, variants, chosen));
     if (!*chosen) *chosen = vkp_variant_by_order(device, node, variants);
+    if (*chosen && *chosen == wrong) *chosen = &variants->list[variants->count - 1];
     return *chosen ? vkp_choices_set(&t->taken, key, (*chosen)->name, 0) : VKP_OK;
 }
 

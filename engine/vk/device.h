@@ -64,7 +64,7 @@ typedef struct vkp_device {
     bool subgroup_control;       /* pipelines may demand a subgroup size */
     bool full_subgroups;         /* and that every subgroup has all its lanes */
     _Atomic unsigned messages;   /* warnings and errors of the validation layer so far; from any thread */
-    bool silent;                 /* it did not answer in all the time it was given: not waited for any more */
+    bool silent;                 /* it did not answer in all the time it had: freeing waits for it no more */
     uint64_t dispatches;         /* dispatches submitted so far */
     uint64_t allocated, peak;    /* bytes of device memory now and at most */
     struct vkp_pipeline_cache *pipelines;

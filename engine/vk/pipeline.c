@@ -199,8 +199,11 @@ static vkp_status make_pipeline(vkp_device *d, vkp_pipeline *p)
         vkDestroyShaderModule(d->handle, module, NULL);
     }
     if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY ||
-        result == VK_ERROR_DEVICE_LOST)
-        return vkp_vk_status(result, "making a pipeline");
+        result == VK_ERROR_DEVICE_LOST) {
+        char what[96];
+        snprintf(what, sizeof what, "making a pipeline of shader %s", code->name);
+        return vkp_vk_status(result, what);
+    }
     if (result != VK_SUCCESS)
         return vkp_fail(VKP_SHADER,
                         "cannot make shader %s (Vulkan result %d; update the driver or try another "

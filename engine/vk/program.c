@@ -11,6 +11,14 @@
 void vkp_arena_destroy(vkp_device *device, vkp_arena *arena)
 {
     for (int i = 0; i < VKP_PLAN_BLOCKS; i++) vkp_buffer_destroy(device, &arena->blocks[i]);
+    arena->generation++;
+}
+
+static double standard_budget(void)
+{
+    const char *text = getenv("VKPIX_BUDGET_MS");
+    const double milliseconds = text ? strtod(text, NULL) : 0;
+    return milliseconds > 0 ? milliseconds : 100;
 }
 
 vkp_status vkp_program_create(vkp_device *device, vkp_program **out)
@@ -21,7 +29,7 @@ vkp_status vkp_program_create(vkp_device *device, vkp_program **out)
     p->device = device;
     p->buffer_count = 1;
     p->section_count = 1;
-    p->budget = 100;
+    p->budget = standard_budget();
     *out = p;
     return VKP_OK;
 }
@@ -351,6 +359,18 @@ static vkp_status make_pipelines(vkp_program *p)
         if (failed && p->dispatches[i].pipeline == failed) label = p->dispatches[i].label;
     vkp_pipelines_drop(p->device);
     return vkp_fail(status, "%s%s%s", label, *label ? ": " : "", vkp_error());
+}
+
+vkp_status vkp_program_try(vkp_program *p)
+{
+    vkp_arena arena = {0};
+    uint64_t bytes;
+    VKP_TRY(vkp_program_plan(p, &bytes));
+    p->arena = &arena;
+    const vkp_status status = grow_arena(p);
+    p->arena = NULL;
+    vkp_arena_destroy(p->device, &arena);
+    return status;
 }
 
 vkp_status vkp_program_build(vkp_program *p, vkp_arena *arena)

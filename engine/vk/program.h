@@ -33,7 +33,8 @@ typedef struct vkp_dispatch {
     double flop;            /* multiplications and additions, for the first cut and for benchmarks */
 } vkp_dispatch;
 
-/* The memory that programs share which never run at the same time. Zero it to start with. */
+/* The memory that programs share which never run at the same time. Zero it to start with; destroyed, it is
+ * empty and can be used again. */
 typedef struct vkp_arena {
     vkp_buffer blocks[VKP_PLAN_BLOCKS];
     unsigned generation; /* counts reallocations */
@@ -87,6 +88,10 @@ VKP_MUST_USE vkp_status vkp_program_plan(vkp_program *program, uint64_t *bytes);
  * with its own, by several threads. MEMORY. */
 VKP_MUST_USE vkp_status vkp_program_want(vkp_program *program);
 
+/* Makes and frees an arena as large as the plan: whether there would be room for the program now, beside what
+ * there is already. Errors as vkp_program_build. */
+VKP_MUST_USE vkp_status vkp_program_try(vkp_program *program);
+
 /* Plans where that was not done, makes the arena large enough, and makes pipelines and descriptors.
  * DEVICE_MEMORY when the plan does not fit the device ("needs X, has Y"). */
 VKP_MUST_USE vkp_status vkp_program_build(vkp_program *program, vkp_arena *arena);
@@ -97,7 +102,8 @@ VKP_MUST_USE vkp_status vkp_program_submit(vkp_program *program, uint32_t first,
 VKP_MUST_USE vkp_status vkp_program_wait(vkp_program *program);
 VKP_MUST_USE vkp_status vkp_program_run(vkp_program *program, uint32_t first, uint32_t count);
 
-/* Longest time in milliseconds that one submission should take; 100 by default. */
+/* Longest time in milliseconds that one submission should take; without a call what VKPIX_BUDGET_MS in the
+ * environment says, a number above 0 or "inf", else 100. Results do not depend on it. */
 void vkp_program_budget(vkp_program *program, double milliseconds);
 
 /* Reads or writes a planned or external buffer of a built, idle program. */

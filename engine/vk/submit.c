@@ -217,8 +217,8 @@ static vkp_status wait_fence(vkp_program *p, uint32_t first, uint32_t last)
     /* Counted in waits, not by the clock: a computer may have slept. */
     for (int i = 0; i < PATIENCE && result == VK_TIMEOUT; i++)
         result = vkWaitForFences(p->device->handle, 1, &p->fence, VK_TRUE, 1000000000);
+    p->device->silent = result == VK_TIMEOUT;
     if (result == VK_SUCCESS) return VKP_OK;
-    p->device->silent |= result == VK_TIMEOUT;
     return lost(p, result, "waiting for the device", first, last);
 }
 

@@ -73,7 +73,7 @@ static struct {
 static unsigned made[CALL_COUNT];
 static unsigned mistakes;
 static faults_tally tally;
-static uint64_t memory_limit;
+static uint64_t memory_limit, memory_peak;
 static char broken[64];
 static float broken_value;
 static unsigned *broken_stores;
@@ -103,7 +103,12 @@ void faults_arm(size_t call, unsigned nth, VkResult result, bool lasting)
 void faults_disarm(void) { faults_arm(0, 0, VK_SUCCESS, false); }
 bool faults_struck(void) { return armed.struck; }
 unsigned faults_made(size_t call) { return made[call]; }
-void faults_memory(uint64_t bytes) { memory_limit = bytes; }
+void faults_memory(uint64_t bytes)
+{
+    memory_limit = bytes;
+    memory_peak = tally.bytes;
+}
+uint64_t faults_memory_peak(void) { return memory_peak; }
 faults_tally faults_now(void) { return tally; }
 unsigned faults_mistakes(void) { return mistakes; }
 
@@ -405,6 +410,7 @@ static void note_allocation(VkDeviceMemory memory, uint64_t bytes)
         allocations[i].memory = memory;
         allocations[i].bytes = bytes;
         tally.bytes += bytes;
+        if (tally.bytes > memory_peak) memory_peak = tally.bytes;
         return;
     }
     mistake("too many allocations for the test");
