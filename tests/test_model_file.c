@@ -235,6 +235,41 @@ static void exported_run(void **state)
     assert_true(largest_difference("run.png", "picture.png") > 10);
 }
 
+/* A file of two weights, a half and a counter. */
+static void write_small(const char *path, float a, float b, uint16_t half, int64_t counter, size_t columns)
+{
+    const float wide[] = {a, b};
+    const vkp_safetensor list[] = {
+        {.name = "wide", .dtype = VKP_SAFETENSORS_F32, .rank = 2, .shape = {2 / columns, columns}, .data = wide},
+        {.name = "half", .dtype = VKP_SAFETENSORS_F16, .rank = 1, .shape = {1}, .data = &half},
+        {.name = "counter", .dtype = VKP_SAFETENSORS_I64, .data = &counter},
+    };
+    assert_ok(vkp_safetensors_write(path, list, 3, NULL, 0));
+}
+
+static void mean_of_models(void **state)
+{
+    (void)state;
+    float wide[2], half;
+    int64_t counter;
+    vkp_safetensors *file;
+    write_small("a.safetensors", 1.5f, -2, 0x3c00, 7, 2); /* 1 */
+    write_small("b.safetensors", 2.5f, 4, 0x4400, 8, 2);  /* 4 */
+    write_small("c.safetensors", -1, 4, 0x4400, 9, 2);
+    program_expect(program_run("", "export a.safetensors b.safetensors c.safetensors --out mean.safetensors"), 0, "");
+    assert_ok(vkp_safetensors_read("mean.safetensors", &file));
+    assert_ok(vkp_safetensors_copy_f32(file, "wide", 2, (size_t[]){1, 2}, wide));
+    assert_ok(vkp_safetensors_copy_f32(file, "half", 1, (size_t[]){1}, &half));
+    assert_ok(vkp_safetensors_copy_i64(file, "counter", 0, NULL, &counter));
+    vkp_safetensors_free(file);
+    assert_true(wide[0] == 1 && wide[1] == 2 && half == 3 && counter == 7);
+    write_small("tall.safetensors", 1, 1, 0x3c00, 1, 1);
+    program_expect(program_run("", "export a.safetensors tall.safetensors --out no.safetensors"), 1, "wide");
+    program_expect(program_run("", "export a.safetensors run --out no.safetensors"), 1, "wide");
+    program_expect(program_run("", "export a.safetensors b.safetensors --out no.onnx"), 2, "mean");
+    assert_false(vkp_file_exists("no.safetensors") || vkp_file_exists("no.onnx"));
+}
+
 static void export_refuses(void **state)
 {
     (void)state;
@@ -254,6 +289,7 @@ int main(void)
         cmocka_unit_test(rounds_to_the_nearest), cmocka_unit_test(other_types),
         cmocka_unit_test(settings_in_metadata),  cmocka_unit_test(exported_run),
         cmocka_unit_test(what_has_no_half),      cmocka_unit_test(export_refuses),
+        cmocka_unit_test(mean_of_models),
     };
     return cmocka_run_group_tests(tests, enter, scratch_leave);
 }
