@@ -101,10 +101,11 @@ static void reference(const vkp_node *node, const double *const in[VKP_MAX_IN],
         const double *logits = in[LOGITS] + i / plane * x.c * plane + i % plane;
         const double *target = in[TARGET] + i / plane * 2 * plane + i % plane;
         double top = -INFINITY, all = 0, v = 0, own = 0;
-        for (uint32_t j = 0; j < x.c; j++) top = fmax(top, logits[j * plane]);
+        for (uint32_t j = 0; j < x.c; j++)
+            if (logits[j * plane] > top) top = logits[j * plane];
         for (uint32_t j = 0; j < x.c; j++) {
-            const double t =
-                belonging(&node->attr, target[0], j / k) * belonging(&node->attr, target[plane], j % k);
+            const double row = belonging(&node->attr, target[0], j / k);
+            const double t = row > 0 ? row * belonging(&node->attr, target[plane], j % k) : 0;
             all += exp(logits[j * plane] - top);
             own += t * logits[j * plane];
             v += t * (in[WEIGHTS] ? in[WEIGHTS][j] : 1);
