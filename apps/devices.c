@@ -6,6 +6,7 @@
 #include "ops/self_test.h"
 #include "options.h"
 #include "report.h"
+#include "vk/pipeline.h"
 
 /* The limits and features that vkpix uses, as vkp_limits has them: member, how it is shown, unit. */
 #define LIMITS(X)                                                       \
@@ -83,6 +84,20 @@ static void print_triple(const char *name, const uint32_t v[3])
     printf("  %-18s %" PRIu32 " x %" PRIu32 " x %" PRIu32 "\n", name, v[0], v[1], v[2]);
 }
 
+/* Cooperative matrices, and whether this vkpix can use them. */
+static void print_matrix(const vkp_matrix *x)
+{
+    const bool built = vkp_shader_is_built(VKP_SHADER_conv2d_gemm_pixels_coopmat);
+    const char *use = x->loops ? " (made up of loops)"
+                      : built  ? ""
+                               : " (not used: the build's shader compiler was too old)";
+    printf("  %-18s ", "matrix");
+    if (!x->m) puts("none");
+    else
+        printf("%" PRIu32 " x %" PRIu32 " x %" PRIu32 ", %" PRIu32 " lanes%s\n", x->m, x->n, x->k, x->lanes,
+               use);
+}
+
 static void print_device(size_t number, const vkp_device_info *d)
 {
     const uint32_t v = d->api_version;
@@ -107,6 +122,7 @@ static void print_device(size_t number, const vkp_device_info *d)
     }
     print_triple("group_size", d->limits.group_size);
     print_triple("group_count", d->limits.group_count);
+    print_matrix(&d->limits.matrix);
 }
 
 static cJSON *triple(const uint32_t v[3])
@@ -125,6 +141,8 @@ static cJSON *json_limits(const vkp_limits *l)
     }
     cJSON_AddItemToObject(object, "group_size", triple(l->group_size));
     cJSON_AddItemToObject(object, "group_count", triple(l->group_count));
+    const vkp_matrix *x = &l->matrix;
+    cJSON_AddItemToObject(object, "matrix", triple((const uint32_t[]){x->m, x->n, x->k}));
     return object;
 }
 

@@ -1,11 +1,12 @@
 #version 450
 // Puts a convolution's weights, (co,ci,k,k), into the order in which conv2d_gemm_pixels.glsl reads them:
-// [class][line][row], where a line is one place of the depth, or with HALF two as 16-bit floats, and after
-// the lines one with the bias. A tap of a class is the sum of a rectangle of the kernel's taps.
+// [class][line][row], where a line is one place of the depth, or VALUES of them as 16-bit floats, two in a
+// 32-bit word; and after the lines one with the bias. A tap of a class is the sum of a rectangle of the
+// kernel's taps.
 #extension GL_GOOGLE_include_directive : require
 #include "tensor.glsl"
 layout(local_size_x = 64) in;
-layout(constant_id = 0) const bool HALF = false;
+layout(constant_id = 0) const uint VALUES = 1;
 layout(constant_id = 1) const bool BIAS = true;
 layout(constant_id = 2) const int KERNEL = 3;
 layout(constant_id = 3) const uint DEPTH = 8;
@@ -43,14 +44,16 @@ float weight_at(uint depth, uint row)
 
 void main()
 {
-    const uint row = gl_GlobalInvocationID.x, line = gl_WorkGroupID.y;
-    if (row >= p.packed_at.pitch) return;
+    const uint place = gl_GlobalInvocationID.x, line = gl_WorkGroupID.y;
+    if (place >= p.packed_at.pitch) return;
     uint word;
     if (line == p.lines)
-        word = floatBitsToUint(BIAS && row < p.to_channels ? b[p.bt.offset + row] : 0.0);
-    else if (HALF)
-        word = packHalf2x16(vec2(weight_at(2 * line, row), weight_at(2 * line + 1, row)));
-    else
-        word = floatBitsToUint(weight_at(line, row));
-    packed[at(p.packed_at, gl_WorkGroupID.z, 0, line, row)] = word;
+        word = floatBitsToUint(BIAS && place < p.to_channels ? b[p.bt.offset + place] : 0.0);
+    else if (VALUES == 1)
+        word = floatBitsToUint(weight_at(line, place));
+    else {
+        const uint pairs = VALUES / 2, row = place / pairs, depth = line * VALUES + place % pairs * 2;
+        word = packHalf2x16(vec2(weight_at(depth, row), weight_at(depth + 1, row)));
+    }
+    packed[at(p.packed_at, gl_WorkGroupID.z, 0, line, place)] = word;
 }

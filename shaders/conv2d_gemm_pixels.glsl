@@ -1,6 +1,8 @@
 // A convolution, or its gradient by the input, as one matrix product for each class of pixels of `to`: rows
 // are channels of `to`, columns are blocks of BLOCK x BLOCK of its pixels (n,y,x), the depth is channels and
 // taps of `from`. A class is the pixels of a block that see the same taps; see engine/ops/conv2d_gemm.h.
+#define MATRIX_WORD uvec4
+#define MATRIX_ID 13
 #include "conv2d_gemm.glsl"
 #define ACTIVATION_ID 11
 #include "activation.glsl"
@@ -26,13 +28,14 @@ layout(push_constant) uniform Push {
 
 // What an invocation fetches: quads of the weights; of the input the columns fetched_column(j), and of
 // those every LINE_STEP-th line.
-const uint A_WIDE = ROWS / 4, A_QUADS = A_WIDE * LINES, A_EACH = PARTS(A_QUADS, INVOCATIONS);
+const uint A_WIDE = ROWS / QUAD_ROWS, A_QUADS = A_WIDE * LINES, A_EACH = PARTS(A_QUADS, INVOCATIONS);
 const uint FETCH_COLUMNS = PARTS(COLUMNS, INVOCATIONS), LINE_STEP = PARTS(INVOCATIONS, COLUMNS);
 const uint FETCH_LINES = PARTS(LINES, LINE_STEP);
 QUAD a_next[A_EACH];
 WORD b_next[FETCH_COLUMNS * FETCH_LINES];
 uint fetched_column(uint j) { return (gl_LocalInvocationID.x + j * INVOCATIONS) % COLUMNS; }
 
+uint first_row, first_column; // of the workgroup's tile
 uint taps_y, taps_x, a_place;
 int from_y[FETCH_COLUMNS], from_x[FETCH_COLUMNS]; // of the first tap
 uint from_place[FETCH_COLUMNS];                   // of the picture
@@ -60,23 +63,32 @@ float value_at(uint j, uint tile, uint depth)
     return from[from_place[j] + channel * p.from_at.plane + uint(y) * p.from_at.pitch + uint(x)];
 }
 
+WORD word_at(uint j, uint tile, uint depth)
+{
+#define PAIR(i) packHalf2x16(vec2(value_at(j, tile, depth + (i)), value_at(j, tile, depth + (i) + 1)))
+#if defined(MATRIX)
+    WORD word;
+    UNROLL for (uint i = 0; i < PAIRS; i++) word[i] = PAIR(2 * i);
+    return word;
+#elif defined(HALF)
+    return PAIR(0);
+#else
+    return value_at(j, tile, depth);
+#endif
+}
+
 void fetch(uint tile)
 {
     const uint lane = gl_LocalInvocationID.x;
-    [[unroll]] for (uint i = 0; i < A_EACH; i++) {
+    UNROLL for (uint i = 0; i < A_EACH; i++) {
         const uint quad = lane + i * INVOCATIONS;
         const uint line = tile * LINES + quad / A_WIDE;
         if (quad < A_QUADS) a_next[i] = weights[a_place + line * p.weights_at.pitch + quad % A_WIDE];
     }
-    [[unroll]] for (uint j = 0; j < FETCH_COLUMNS; j++)
-        [[unroll]] for (uint i = 0; i < FETCH_LINES; i++) {
+    UNROLL for (uint j = 0; j < FETCH_COLUMNS; j++)
+        UNROLL for (uint i = 0; i < FETCH_LINES; i++) {
             const uint depth = (lane / COLUMNS + i * LINE_STEP) * VALUES;
-            const float value = value_at(j, tile, depth);
-#ifdef HALF
-            b_next[j * FETCH_LINES + i] = packHalf2x16(vec2(value, value_at(j, tile, depth + 1)));
-#else
-            b_next[j * FETCH_LINES + i] = value;
-#endif
+            b_next[j * FETCH_LINES + i] = word_at(j, tile, depth);
         }
     if (!DEEP || ++tap_x < taps_x) return;
     tap_x = 0;
@@ -88,31 +100,32 @@ void fetch(uint tile)
 void put_down(uint side)
 {
     const uint lane = gl_LocalInvocationID.x;
-    [[unroll]] for (uint i = 0; i < A_EACH; i++) {
+    UNROLL for (uint i = 0; i < A_EACH; i++) {
         const uint quad = lane + i * INVOCATIONS;
-        if (quad < A_QUADS) A_TILE(side, quad / A_WIDE, quad % A_WIDE) = a_next[i];
+        if (quad < A_QUADS) A_QUAD(side, quad / A_WIDE, quad % A_WIDE) = a_next[i];
     }
-    [[unroll]] for (uint j = 0; j < FETCH_COLUMNS; j++)
-        [[unroll]] for (uint i = 0; i < FETCH_LINES; i++) {
+    UNROLL for (uint j = 0; j < FETCH_COLUMNS; j++)
+        UNROLL for (uint i = 0; i < FETCH_LINES; i++) {
             const uint line = lane / COLUMNS + i * LINE_STEP, column = fetched_column(j);
-            if (line < LINES) B_TILE(side, line, column / 4)[column % 4] = b_next[j * FETCH_LINES + i];
+            if (line < LINES) B_WORD(side, line, column) = b_next[j * FETCH_LINES + i];
         }
 }
 
-vec4 bias_of(uint quad)
+float bias_of(uint row)
 {
     const QUAD bias = weights[p.weights_at.offset + gl_WorkGroupID.z * p.weights_at.stride_n +
-                              p.lines * p.weights_at.pitch + quad];
-#ifdef HALF
-    return uintBitsToFloat(bias);
+                              p.lines * p.weights_at.pitch + row / 4];
+#if defined(MATRIX) || defined(HALF)
+    return uintBitsToFloat(bias[row % 4]);
 #else
-    return bias;
+    return bias[row % 4];
 #endif
 }
 
 // Puts four neighbouring blocks' results to all pixels of their class.
-void put(uint channel, Block block, uint y_class, uint x_class, vec4 v)
+void put(uint channel, Block block, vec4 v)
 {
+    const uint y_class = p.axis[gl_WorkGroupID.z / CLASSES], x_class = p.axis[gl_WorkGroupID.z % CLASSES];
     const uint picture = p.to_at.offset + block.n * p.to_at.stride_n + channel * p.to_at.plane;
     for (uint i = BYTE(y_class, 2); i <= BYTE(y_class, 3); i++) {
         const uint y = block.y * BLOCK + i, row = picture + y * p.to_at.pitch;
@@ -133,17 +146,24 @@ void put(uint channel, Block block, uint y_class, uint x_class, vec4 v)
     }
 }
 
+void put_result(uint row, uint column, vec4 v)
+{
+    const Block block = block_at(first_column + column);
+    if (first_row + row >= p.to_channels || block.n >= p.pictures) return;
+    put(first_row + row, block, activate(v + bias_of(first_row + row)));
+}
+
 void main()
 {
     const uint y_class = p.axis[gl_WorkGroupID.z / CLASSES], x_class = p.axis[gl_WorkGroupID.z % CLASSES];
     // The grid's second axis goes on where the first ends.
     const uint row_tiles = PARTS(p.to_channels, ROWS);
-    const uint first_row = gl_WorkGroupID.y % row_tiles * ROWS;
-    const uint first_column = (gl_WorkGroupID.x + gl_WorkGroupID.y / row_tiles * p.grid) * COLUMNS;
+    first_row = gl_WorkGroupID.y % row_tiles * ROWS;
+    first_column = (gl_WorkGroupID.x + gl_WorkGroupID.y / row_tiles * p.grid) * COLUMNS;
     taps_y = BYTE(y_class, 0);
     taps_x = BYTE(x_class, 0);
-    a_place = p.weights_at.offset + gl_WorkGroupID.z * p.weights_at.stride_n + first_row / 4;
-    [[unroll]] for (uint j = 0; j < FETCH_COLUMNS; j++) {
+    a_place = p.weights_at.offset + gl_WorkGroupID.z * p.weights_at.stride_n + first_row / QUAD_ROWS;
+    UNROLL for (uint j = 0; j < FETCH_COLUMNS; j++) {
         const Block block = block_at(first_column + fetched_column(j));
         from_place[j] = p.from_at.offset + block.n * p.from_at.stride_n;
         // Beyond the last picture everything is outside.
@@ -152,18 +172,5 @@ void main()
     }
     const uint taps = taps_y * taps_x;
     multiply_all(DEEP ? PARTS(p.from_channels, DEPTH) * taps : PARTS(p.from_channels * taps, DEPTH));
-
-    [[unroll]] for (uint i = 0; i < ROWS_EACH; i += 4) {
-        const uint row = first_row + row_of(i);
-        const vec4 bias = bias_of(row / 4);
-        [[unroll]] for (uint q = 0; q < COLUMN_QUADS; q++) {
-            const Block block = block_at(first_column + column_of(q));
-            if (block.n >= p.pictures) continue;
-            [[unroll]] for (uint k = 0; k < 4; k++)
-                if (row + k < p.to_channels) {
-                    const vec4 v = activate(sums[(i + k) * COLUMN_QUADS + q] + bias[k]);
-                    put(row + k, block, y_class, x_class, v);
-                }
-        }
-    }
+    put_results();
 }

@@ -1,6 +1,8 @@
 // The gradient of a convolution by its weights as a matrix product: rows are channels of `plain`, columns are
 // channels and taps of `gathered`, the depth is the pixels (n,y,x) of `plain` and the padding of its rows,
 // which is zero. A workgroup along the third axis does one part of the depth; see engine/ops/conv2d_gemm.h.
+#define MATRIX_WORD uvec2 // rows of pixels are multiples of 4
+#define MATRIX_ID 7
 #include "conv2d_gemm.glsl"
 layout(constant_id = 6) const uint STEP = 1; // rows of `gathered` from row to row of `plain`
 layout(std430, binding = 0) writeonly buffer Parts { float part[]; }; // [part][row][column]
@@ -40,24 +42,21 @@ float gathered_at_column(uint j, uint h)
     return gathered[column_place[j] + at(p.gathered_at, pixel_n, 0, uint(y), uint(x))];
 }
 
+#if defined(MATRIX)
+#define WORD_OF(value) WORD(packHalf2x16(vec2(value(0), value(1))), packHalf2x16(vec2(value(2), value(3))))
+#elif defined(HALF)
+#define WORD_OF(value) packHalf2x16(vec2(value(0), value(1)))
+#else
+#define WORD_OF(value) value(0)
+#endif
+
 void fetch(uint tile)
 {
     const uint first = gl_LocalInvocationID.x / LINES;
-    [[unroll]] for (uint i = 0; i < A_EACH; i++) {
-        const uint row = first_row + first + i * ROW_STEP;
-#ifdef HALF
-        a_next[i] = packHalf2x16(vec2(plain_at_row(row, 0), plain_at_row(row, 1)));
-#else
-        a_next[i] = plain_at_row(row, 0);
-#endif
-    }
-    [[unroll]] for (uint j = 0; j < B_EACH; j++) {
-#ifdef HALF
-        b_next[j] = packHalf2x16(vec2(gathered_at_column(j, 0), gathered_at_column(j, 1)));
-#else
-        b_next[j] = gathered_at_column(j, 0);
-#endif
-    }
+#define PLAIN(h) plain_at_row(first_row + first + i * ROW_STEP, h)
+    UNROLL for (uint i = 0; i < A_EACH; i++) a_next[i] = WORD_OF(PLAIN);
+#define GATHERED(h) gathered_at_column(j, h)
+    UNROLL for (uint j = 0; j < B_EACH; j++) b_next[j] = WORD_OF(GATHERED);
     pixel += DEPTH;
     pixel_x += DEPTH;
     while (pixel_x >= p.wide) {
@@ -71,13 +70,24 @@ void fetch(uint tile)
 void put_down(uint side)
 {
     const uint line = gl_LocalInvocationID.x % LINES, first = gl_LocalInvocationID.x / LINES;
-    [[unroll]] for (uint i = 0; i < A_EACH; i++) {
+    UNROLL for (uint i = 0; i < A_EACH; i++) {
         const uint row = first + i * ROW_STEP;
-        if (row < ROWS) A_TILE(side, line, row / 4)[row % 4] = a_next[i];
+        if (row < ROWS) A_WORD(side, line, row) = a_next[i];
     }
-    [[unroll]] for (uint j = 0; j < B_EACH; j++) {
+    UNROLL for (uint j = 0; j < B_EACH; j++) {
         const uint column = first + j * ROW_STEP;
-        if (column < COLUMNS) B_TILE(side, line, column / 4)[column % 4] = b_next[j];
+        if (column < COLUMNS) B_WORD(side, line, column) = b_next[j];
+    }
+}
+
+void put_result(uint row, uint column, vec4 v)
+{
+    if (first_row + row >= p.rows) return;
+    const uint start = p.part_at.offset + (p.first_part + gl_WorkGroupID.z) * p.part_at.stride_n +
+                       (first_row + row) * p.columns;
+    UNROLL for (uint k = 0; k < 4; k++) {
+        const uint at_column = first_column + column + k;
+        if (at_column < p.columns) part[start + at_column] = v[k];
     }
 }
 
@@ -93,7 +103,7 @@ void main()
     pixel_x = pixel % p.wide;
     pixel_y = pixel / p.wide % p.high;
     pixel_n = pixel / p.wide / p.high;
-    [[unroll]] for (uint j = 0; j < B_EACH; j++) {
+    UNROLL for (uint j = 0; j < B_EACH; j++) {
         const uint column = first_column + first + j * ROW_STEP, tap = column % (p.taps * p.taps);
         column_place[j] = column / (p.taps * p.taps) * p.gathered_at.plane;
         // Columns beyond the last are outside for every pixel.
@@ -101,16 +111,5 @@ void main()
         column_x[j] = int(tap % p.taps) + p.first_tap;
     }
     multiply_all(PARTS(pixel_end - start, DEPTH));
-
-    const uint part_start = p.part_at.offset + (p.first_part + gl_WorkGroupID.z) * p.part_at.stride_n;
-    [[unroll]] for (uint i = 0; i < ROWS_EACH; i++) {
-        const uint row = first_row + row_of(i);
-        if (row >= p.rows) continue;
-        [[unroll]] for (uint q = 0; q < COLUMN_QUADS; q++)
-            [[unroll]] for (uint k = 0; k < 4; k++) {
-                const uint column = first_column + column_of(q) + k;
-                if (column < p.columns)
-                    part[part_start + row * p.columns + column] = sums[i * COLUMN_QUADS + q][k];
-            }
-    }
+    put_results();
 }

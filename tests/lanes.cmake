@@ -82,7 +82,12 @@ endforeach()
 add_lane(variant ${VKPIX_TEST_DEVICE} PROGRAMS "test_ops conv2d" SUFFIX .conv2d.gemm_f16
   ENVIRONMENT VKPIX_VARIANT=conv2d=gemm_f16 VKPIX_PRECISION=half)
 list(APPEND shader_users ${lane_tests})
-shaders_covered(shaders_covered "" ${shader_users})
+# Cooperative matrices too, and devices that have them; here loops stand in for them.
+add_lane(variant ${VKPIX_TEST_DEVICE} PROGRAMS "test_ops conv2d" SUFFIX .conv2d.gemm_matrix
+  ENVIRONMENT VKPIX_VARIANT=conv2d=gemm_matrix VKPIX_PRECISION=half VKPIX_LIMITS=matrix)
+list(APPEND shader_users ${lane_tests})
+set(coopmat conv2d_gemm_pixels_coopmat,conv2d_gemm_weight_grad_coopmat)
+shaders_covered(shaders_covered "${coopmat}" ${shader_users})
 
 if(VKPIX_SWIFTSHADER)
   set(driver VK_DRIVER_FILES=${VKPIX_SWIFTSHADER} VK_ICD_FILENAMES=${VKPIX_SWIFTSHADER})
@@ -91,7 +96,7 @@ if(VKPIX_SWIFTSHADER)
   add_lane(swiftshader SwiftShader PROGRAMS test_ops SUFFIX .storage
     ENVIRONMENT ${driver} VKPIX_LIMITS=storage)
   # peak_copy, of the benchmarks, needs larger texel buffers than SwiftShader has.
-  shaders_covered(swiftshader.shaders_covered peak_copy ${swiftshader_tests} ${lane_tests})
+  shaders_covered(swiftshader.shaders_covered peak_copy,${coopmat} ${swiftshader_tests} ${lane_tests})
   set_property(TEST swiftshader.shaders_covered PROPERTY LABELS swiftshader)
 else()
   # Skipped, so that ctest's closing lines name it.

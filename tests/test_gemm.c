@@ -7,10 +7,20 @@
 #include "device_fixture.h"
 #include "ops/conv2d_gemm.h"
 
-static const vkp_limits smallest = {
-    .group_invocations = 128, .group_size = {128, 128, 64}, .shared_bytes = 16384, .at_once = 8192};
-static const vkp_limits discrete = {
-    .group_invocations = 1024, .group_size = {1024, 1024, 64}, .shared_bytes = 49152, .at_once = 65536};
+#define MATRIX(rows, columns, depth, of_lanes) \
+    {.m = (rows), .n = (columns), .k = (depth), .lanes = (of_lanes), .loops = true}
+static const vkp_limits smallest = {.group_invocations = 128,
+                                    .group_size = {128, 128, 64},
+                                    .shared_bytes = 16384,
+                                    .at_once = 8192,
+                                    .half = true,
+                                    .matrix = MATRIX(16, 16, 16, 32)};
+static const vkp_limits discrete = {.group_invocations = 1024,
+                                    .group_size = {1024, 1024, 64},
+                                    .shared_bytes = 49152,
+                                    .at_once = 65536,
+                                    .half = true,
+                                    .matrix = MATRIX(16, 8, 16, 64)};
 
 static vkp_gemm_shape shape_of(uint32_t rows, uint64_t columns, uint32_t depth, uint32_t most_parts)
 {
@@ -30,14 +40,19 @@ static void tiles_keep_limits_and_cover_the_depth(void **state)
     const vkp_limits *const limits[] = {&smallest, &discrete};
     const uint32_t sizes[] = {1, 2, 3, 17, 64, 129, 1000, 60000};
     const uint32_t depths[] = {0, 1, 9, 127, 4097, 1638400};
-    for (uint32_t i = 0; i < 2 * 8 * 8 * 6 * 2 * 2; i++) {
+    for (uint32_t i = 0; i < 2 * 8 * 8 * 6 * 2 * 3; i++) {
+        const vkp_limits *l = limits[i % 2];
         vkp_gemm_shape s =
             shape_of(sizes[i / 2 % 8], sizes[i / 16 % 8], depths[i / 128 % 6], i / 768 % 2 ? 40 : 1);
-        s.half = i / 1536;
-        const vkp_gemm_tile t = vkp_conv_gemm_tile(limits[i % 2], &s);
-        assert_true(vkp_gemm_tile_allowed(limits[i % 2], &t, s.half));
-        assert_int_equal(t.rows / t.rows_each * (t.columns / t.columns_each), t.invocations);
-        assert_int_equal(t.depth, s.half ? 16 : 8);
+        s.form = (vkp_gemm_form)(i / 1536);
+        const bool matrix = s.form == VKP_GEMM_MATRIX;
+        const vkp_gemm_tile t = vkp_conv_gemm_tile(l, &s);
+        assert_true(vkp_gemm_form_allowed(l, s.form));
+        assert_in_range(t.invocations, 1, l->group_invocations);
+        assert_int_equal(t.rows / t.rows_each * (t.columns / t.columns_each) * (matrix ? l->matrix.lanes : 1),
+                         t.invocations);
+        assert_int_equal(t.depth, matrix ? 32 : s.form == VKP_GEMM_F16 ? 16 : 8);
+        assert_true(!matrix || (t.rows_each % l->matrix.m == 0 && t.columns_each % l->matrix.n == 0));
         assert_in_range(t.parts, 1, s.most_parts);
         assert_int_equal(t.depth_a_part % t.depth, 0);
         assert_true((uint64_t)t.parts * t.depth_a_part >= s.depth);
@@ -68,6 +83,31 @@ static void devices_are_filled(void **state)
     /* Two colours: no tile of 64 rows. */
     const vkp_gemm_shape colours = shape_of(2, 4 * 320 * 320, 1600, 1);
     assert_int_equal(vkp_conv_gemm_tile(&discrete, &colours).rows, 4);
+}
+
+/* The forms with 16 bits have to be asked for; matrices must be there, and of a size that tiles are made of.
+ */
+static void forms_need_what_they_use(void **state)
+{
+    (void)state;
+    vkp_limits l = discrete;
+    vkp_gemm_tile list[VKP_GEMM_TILES];
+    assert_true(vkp_gemm_form_allowed(&l, VKP_GEMM_MATRIX));
+    l.matrix.loops = false;
+    assert_int_equal(vkp_gemm_form_allowed(&l, VKP_GEMM_MATRIX),
+                     vkp_shader_is_built(VKP_SHADER_conv2d_gemm_pixels_coopmat));
+    l = discrete;
+    l.half = false;
+    assert_true(vkp_gemm_form_allowed(&l, VKP_GEMM_F32));
+    assert_false(vkp_gemm_form_allowed(&l, VKP_GEMM_F16));
+    assert_false(vkp_gemm_form_allowed(&l, VKP_GEMM_MATRIX));
+    l = discrete;
+    l.matrix = (vkp_matrix){0};
+    assert_true(vkp_gemm_form_allowed(&l, VKP_GEMM_F16));
+    assert_false(vkp_gemm_form_allowed(&l, VKP_GEMM_MATRIX));
+    l.matrix = (vkp_matrix)MATRIX(64, 64, 16, 32);
+    assert_int_equal(vkp_gemm_tiles(&l, VKP_GEMM_MATRIX, list), 0);
+    assert_false(vkp_gemm_form_allowed(&l, VKP_GEMM_MATRIX));
 }
 
 /* x, weight, dy, bias; then y, dx, dw: what a convolution reads and makes. */
@@ -137,29 +177,34 @@ static void run(problem *p, recorder *const ways[3], float *results[3])
 /* The normalized root mean square error that 16-bit rounding of both factors of every product allows. */
 #define HALF_TOLERANCE 0x1p-10
 
+static recorder *const forms[][3] = {
+    [VKP_GEMM_F32] = {vkp_conv2d_gemm_forward, vkp_conv2d_gemm_input_grad, vkp_conv2d_gemm_weight_grad},
+    [VKP_GEMM_F16] = {vkp_conv2d_gemm_f16_forward, vkp_conv2d_gemm_f16_input_grad,
+                      vkp_conv2d_gemm_f16_weight_grad},
+    [VKP_GEMM_MATRIX] = {vkp_conv2d_gemm_matrix_forward, vkp_conv2d_gemm_matrix_input_grad,
+                         vkp_conv2d_gemm_matrix_weight_grad},
+};
+
 /* The plain shaders against these, on a device that pretends to have `limits`. */
-static void compare_all(vkp_shape x, vkp_shape weight, const vkp_limits *limits)
+static void compare(vkp_shape x, vkp_shape weight, const vkp_limits *limits, vkp_gemm_form first,
+                    vkp_gemm_form last)
 {
     static recorder *const direct[] = {vkp_conv2d_direct_forward, vkp_conv2d_direct_input_grad,
                                        vkp_conv2d_direct_weight_grad};
-    static recorder *const gemm[] = {vkp_conv2d_gemm_forward, vkp_conv2d_gemm_input_grad,
-                                     vkp_conv2d_gemm_weight_grad};
-    static recorder *const half[] = {vkp_conv2d_gemm_f16_forward, vkp_conv2d_gemm_f16_input_grad,
-                                     vkp_conv2d_gemm_f16_weight_grad};
     problem p = {0};
     float *want[3], *got[3];
     make(&p, x, weight);
     run(&p, direct, want);
     const vkp_limits own = test_device->info.limits;
     test_device->info.limits = *limits;
-    /* Tiles of 16 bits differ in what a word of them holds: a few of their sizes will do. */
-    for (uint32_t bits = 32; bits >= (weight.n < 32 ? 16 : 32); bits -= 16) {
-        run(&p, bits == 32 ? gemm : half, got);
+    for (int form = (int)first; form <= (int)last; form++) {
+        run(&p, forms[form], got);
         for (uint32_t i = 0; i < 3; i++) {
             const double error = dense_compare(got[i], want[i], vkp_extent(&p.tensors[Y + i]), 0).mean;
-            if (!(error < (bits == 32 ? 2e-6 : HALF_TOLERANCE)))
-                fail_msg("direction %u, %u to %u channels, %u x %u, %u bits: error %g", i, x.c, weight.n, x.h,
-                         x.w, bits, error);
+            if (!(error < (form == VKP_GEMM_F32 ? 2e-6 : HALF_TOLERANCE)))
+                fail_msg("direction %u, %u to %u channels, %u x %u, form %d, %u x %u x %u: error %g", i, x.c,
+                         weight.n, x.h, x.w, form, limits->matrix.m, limits->matrix.n, limits->matrix.k,
+                         error);
             free(got[i]);
         }
     }
@@ -179,24 +224,59 @@ static bool ran(vkp_shader shader, const vkp_gemm_tile *t)
 }
 
 /* The device is made to look as if it were small, and a convolution to fill each tile but for a few results.
- */
+ * Tiles of 16 bits differ in what a word of them holds: a few of their sizes will do. */
+static void compute_with_tile(const vkp_limits *limits, const vkp_gemm_tile *t, vkp_gemm_form first,
+                              vkp_gemm_form last)
+{
+    const vkp_gemm_shaders shaders = vkp_gemm_shaders_of(limits, first);
+    const vkp_shader both[] = {shaders.pixels, shaders.weight_grad};
+    vkp_limits small = *limits;
+    small.at_once = 1;
+    small.group_invocations = t->invocations;
+    const uint32_t pixels = t->columns, w = pixels > 64 ? 15 : 7, h = pixels == 32 ? 4 : 8;
+    const vkp_shape x = {pixels / h / vkp_pitch(w), pixels / 9, h, w};
+    compare(x, (vkp_shape){t->rows - 1, x.c, 3, 3}, &small, first, last);
+    for (size_t k = 0; k < 2; k++)
+        if (!ran(both[k], t))
+            fail_msg("%s did not get the tile %u x %u of %u invocations", vkp_shader_table[both[k]].name,
+                     t->rows, t->columns, t->invocations);
+}
+
 static void every_tile_computes(void **state)
 {
     (void)state;
-    static const vkp_shader shaders[] = {VKP_SHADER_conv2d_gemm_pixels, VKP_SHADER_conv2d_gemm_weight_grad};
-    for (size_t i = 0; i < vkp_gemm_tile_count; i++) {
-        const vkp_gemm_tile *t = &vkp_gemm_tiles[i];
-        vkp_limits small = test_device->info.limits;
-        if (!vkp_gemm_tile_allowed(&small, t, false)) continue;
-        small.at_once = 1;
-        small.group_invocations = t->invocations;
-        const uint32_t pixels = t->columns, w = pixels > 64 ? 15 : 7, h = pixels == 32 ? 4 : 8;
-        const vkp_shape x = {pixels / h / vkp_pitch(w), pixels / 9, h, w};
-        compare_all(x, (vkp_shape){t->rows - 1, x.c, 3, 3}, &small);
-        for (size_t k = 0; k < 2; k++)
-            if (!ran(shaders[k], t))
-                fail_msg("%s did not get the tile %u x %u of %u invocations",
-                         vkp_shader_table[shaders[k]].name, t->rows, t->columns, t->invocations);
+    vkp_gemm_tile list[VKP_GEMM_TILES];
+    vkp_limits own = test_device->info.limits;
+    const size_t count = vkp_gemm_tiles(&own, VKP_GEMM_F32, list);
+    for (size_t i = 0; i < count; i++)
+        compute_with_tile(&own, &list[i], VKP_GEMM_F32, list[i].rows > 32 ? VKP_GEMM_F32 : VKP_GEMM_F16);
+    own.half = true;
+    /* In loops, and as the device has them. */
+    const vkp_matrix kinds[] = {MATRIX(16, 16, 16, 32), own.matrix};
+    for (size_t k = 0; k < 2; k++) {
+        own.matrix = kinds[k];
+        if (!vkp_gemm_form_allowed(&own, VKP_GEMM_MATRIX)) continue;
+        const size_t of_matrices = vkp_gemm_tiles(&own, VKP_GEMM_MATRIX, list);
+        for (size_t i = 0; i < of_matrices; i++)
+            compute_with_tile(&own, &list[i], VKP_GEMM_MATRIX, VKP_GEMM_MATRIX);
+    }
+}
+
+/* Sizes that drivers have or may have, and fewer sums than lanes; more rows and columns than a tile has, and
+ * a depth that is no multiple of one. On a device with matrices its own too. */
+static void matrices_of_any_size_compute(void **state)
+{
+    (void)state;
+    const vkp_matrix kinds[] = {MATRIX(8, 8, 8, 8), MATRIX(8, 16, 16, 16), MATRIX(16, 8, 8, 32),
+                                MATRIX(32, 32, 32, 32), MATRIX(8, 4, 32, 64),
+                                test_device->info.limits.matrix};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        vkp_limits l = test_device->info.limits;
+        l.half = true;
+        l.matrix = kinds[i];
+        if (kinds[i].m && vkp_gemm_form_allowed(&l, VKP_GEMM_MATRIX))
+            compare((vkp_shape){2, 11, 9, 7}, (vkp_shape){35, 11, 3, 3}, &l, VKP_GEMM_MATRIX,
+                    VKP_GEMM_MATRIX);
     }
 }
 
@@ -209,11 +289,15 @@ static void dispatches_are_cut(void **state)
     vkp_limits cut = test_device->info.limits;
     cut.storage_range = (2 * 6 * 12 * 20 + 100) * sizeof(float);
     cut.at_once = 65536;
-    compare_all(x, weight, &cut);
+    cut.half = true;
+    cut.matrix = (vkp_matrix)MATRIX(8, 16, 16, 32);
+    compare(x, weight, &cut, VKP_GEMM_F32, VKP_GEMM_MATRIX);
     vkp_limits narrow = test_device->info.limits;
     narrow.group_count[0] = 2;
     narrow.at_once = 65536;
-    compare_all(x, weight, &narrow);
+    narrow.half = true;
+    narrow.matrix = cut.matrix;
+    compare(x, weight, &narrow, VKP_GEMM_F32, VKP_GEMM_MATRIX);
 }
 
 int main(void)
@@ -221,7 +305,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tiles_keep_limits_and_cover_the_depth),
         cmocka_unit_test(devices_are_filled),
+        cmocka_unit_test(forms_need_what_they_use),
         cmocka_unit_test(every_tile_computes),
+        cmocka_unit_test(matrices_of_any_size_compute),
         cmocka_unit_test(dispatches_are_cut),
     };
     return cmocka_run_group_tests(tests, open_test_device, close_test_device);

@@ -287,6 +287,15 @@ static void made_up_devices(void **state)
             assert_string_equal(by_order(gpus[g], own, &wide), "gemm");
             assert_true(vkp_variant_named(own, "gemm")->fits(gpus[g], &node));
             assert_false(vkp_variant_named(own, "gemm_f16")->fits(gpus[g], &node)); /* only on request */
+            const vkp_variant *matrix = vkp_variant_named(own, "gemm_matrix");
+            vkp_device able = *gpus[g];
+            able.info.limits.matrix = (vkp_matrix){.m = 16, .n = 16, .k = 16, .lanes = 32, .loops = true};
+            assert_false(matrix->fits(&able, &node));
+            able.info.limits.half = true;
+            assert_true(matrix->fits(&able, &node) && matrix->on_proof);
+            assert_string_equal(by_order(&able, own, &wide), "gemm_f16"); /* nothing is proven here */
+            able.info.limits.matrix = (vkp_matrix){0};
+            assert_false(matrix->fits(&able, &node));
         }
     }
 }

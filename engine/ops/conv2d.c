@@ -41,11 +41,12 @@ vkp_status vkp_conv_statistics(vkp_program *p, const vkp_node *node)
 }
 
 /* Both factors of a product are rounded to 11 bits. */
-#define VKP_CONV_F16(label, function)                                                                 \
+#define VKP_CONV_F16(label, function, proof)                                                          \
     {.name = label, .meant_for = vkp_for_gpu, .fits = function##_fits, .record = function,            \
-     .tolerance = 0x1p-10}
+     .tolerance = 0x1p-10, .on_proof = (proof)}
 static const vkp_variant forward_variants[] = {
-    VKP_CONV_F16("gemm_f16", vkp_conv2d_gemm_f16_forward),
+    VKP_CONV_F16("gemm_matrix", vkp_conv2d_gemm_matrix_forward, true),
+    VKP_CONV_F16("gemm_f16", vkp_conv2d_gemm_f16_forward, false),
     VKP_VARIANT("gemm", vkp_for_gpu, vkp_conv2d_gemm_forward),
     VKP_VARIANT("phases", vkp_for_cpu, vkp_conv2d_phases_forward),
     VKP_VARIANT("thin", vkp_for_cpu, vkp_conv2d_thin_forward),
@@ -58,7 +59,8 @@ static const vkp_variant forward_variants[] = {
     VKP_PLAIN("direct", vkp_conv2d_direct_forward),
 };
 static const vkp_variant input_grad_variants[] = {
-    VKP_CONV_F16("gemm_f16", vkp_conv2d_gemm_f16_input_grad),
+    VKP_CONV_F16("gemm_matrix", vkp_conv2d_gemm_matrix_input_grad, true),
+    VKP_CONV_F16("gemm_f16", vkp_conv2d_gemm_f16_input_grad, false),
     VKP_VARIANT("gemm", vkp_for_gpu, vkp_conv2d_gemm_input_grad),
     VKP_VARIANT("phases", vkp_for_cpu, vkp_conv2d_phases_input_grad),
     VKP_VARIANT("thin", vkp_for_cpu, vkp_conv2d_thin_input_grad),
@@ -71,7 +73,8 @@ static const vkp_variant input_grad_variants[] = {
     VKP_PLAIN("direct", vkp_conv2d_direct_input_grad),
 };
 static const vkp_variant weight_grad_variants[] = {
-    VKP_CONV_F16("gemm_f16", vkp_conv2d_gemm_f16_weight_grad),
+    VKP_CONV_F16("gemm_matrix", vkp_conv2d_gemm_matrix_weight_grad, true),
+    VKP_CONV_F16("gemm_f16", vkp_conv2d_gemm_f16_weight_grad, false),
     VKP_VARIANT("gemm", vkp_for_gpu, vkp_conv2d_gemm_weight_grad),
     VKP_VARIANT("planes", vkp_for_cpu, vkp_conv2d_planes_weight_grad),
     VKP_VARIANT("lanes", vkp_for_cpu, vkp_conv2d_lanes_weight_grad),

@@ -61,8 +61,12 @@ VKP_CONV_FORMS(planes_weight_grad)
 VKP_CONV_FORMS(phases_weight_grad)
 
 /* Tiled matrix products through shared memory, for GPUs: conv2d_gemm.h. gemm_f16 rounds weights and inputs to
- * 16-bit floats, and is there only where the device's limits say `half`. */
-#define VKP_CONV_GEMM(direction) VKP_CONV_FORM(gemm_##direction) VKP_CONV_FORM(gemm_f16_##direction)
+ * 16-bit floats, and is there only where the device's limits say `half`; gemm_matrix does so too, for its
+ * cooperative matrices. */
+#define VKP_CONV_GEMM(direction)       \
+    VKP_CONV_FORM(gemm_##direction)     \
+    VKP_CONV_FORM(gemm_f16_##direction) \
+    VKP_CONV_FORM(gemm_matrix_##direction)
 VKP_CONV_GEMM(forward)
 VKP_CONV_GEMM(input_grad)
 VKP_CONV_GEMM(weight_grad)

@@ -116,38 +116,46 @@ static bool describe(const vkp_node *node, bool input_grad, pass *p)
 static uint32_t blocks_high(const pass *p) { return vkp_groups(p->to.shape.h, p->block); }
 static uint32_t blocks_wide(const pass *p) { return vkp_pitch(vkp_groups(p->to.pitch, p->block)); }
 
-static vkp_gemm_tile choose(const vkp_device *device, const pass *p, bool half)
+static vkp_gemm_tile choose(const vkp_device *device, const pass *p, vkp_gemm_form form)
 {
     const vkp_gemm_shape shape = {.rows = p->to.shape.c,
                                   .columns = (uint64_t)p->to.shape.n * blocks_high(p) * blocks_wide(p),
                                   .depth = p->from.shape.c * p->most_taps * p->most_taps,
                                   .classes = p->class_count * p->class_count,
                                   .most_parts = 1,
-                                  .half = half};
+                                  .form = form};
     return vkp_conv_gemm_tile(&device->info.limits, &shape);
 }
 
+/* Values of the depth in a word of conv2d_gemm_pixels.glsl, and the 32-bit words that it takes. */
+static uint32_t word_values(vkp_gemm_form form)
+{
+    static const uint32_t values[] = {[VKP_GEMM_F32] = 1, [VKP_GEMM_F16] = 2, [VKP_GEMM_MATRIX] = 8};
+    return values[form];
+}
+static uint32_t word_size(vkp_gemm_form form) { return vkp_groups(word_values(form), 2); }
+
 /* The packed weights: [class][line][row], and after the lines one with the bias. */
-static vkp_shape packed_shape(const pass *p, const vkp_gemm_tile *t, bool half)
+static vkp_shape packed_shape(const pass *p, const vkp_gemm_tile *t, vkp_gemm_form form)
 {
     const uint32_t channels = p->from.shape.c, taps = p->most_taps * p->most_taps;
     const bool deep = vkp_gemm_deep(channels, t->depth);
     const uint32_t deepest =
         deep ? vkp_groups(channels, t->depth) * taps : vkp_groups((uint64_t)channels * taps, t->depth);
-    return (vkp_shape){p->class_count * p->class_count, 1, deepest * t->depth / (half ? 2 : 1) + 1,
-                       vkp_groups(p->to.shape.c, t->rows) * t->rows};
+    return (vkp_shape){p->class_count * p->class_count, 1, deepest * t->depth / word_values(form) + 1,
+                       vkp_groups(p->to.shape.c, t->rows) * t->rows * word_size(form)};
 }
 
-static vkp_status pack(vkp_program *program, const pass *p, const vkp_gemm_tile *t, bool half,
-                       vkp_tensor *packed)
+static vkp_status pack(vkp_program *program, const pass *p, const vkp_gemm_tile *t,
+                       vkp_gemm_form form, vkp_tensor *packed)
 {
     const vkp_device *device = vkp_program_device(program);
-    const vkp_shape shape = packed_shape(p, t, half);
+    const vkp_shape shape = packed_shape(p, t, form);
     const bool bias = p->bias.buffer != 0;
     VKP_TRY(vkp_tensor_new_packed(program, shape, "packed weights", packed));
     vkp_dispatch d = {.shader = VKP_SHADER_conv2d_gemm_pack,
                       .groups = {vkp_groups(shape.w, 64), shape.h, shape.n}};
-    const uint32_t spec[] = {half,
+    const uint32_t spec[] = {word_values(form),
                              bias,
                              p->kernel,
                              t->depth,
@@ -184,15 +192,16 @@ static uint32_t grid_wide(const vkp_limits *l, const pass *p, const vkp_gemm_til
     return vkp_groups(tiles, *folds);
 }
 
-static vkp_status dispatch(vkp_program *program, const pass *p, const vkp_gemm_tile *t, bool half,
-                           const vkp_tensor *packed, uint32_t n, uint32_t count)
+static vkp_status dispatch(vkp_program *program, const pass *p, const vkp_gemm_tile *t,
+                           vkp_gemm_form form, const vkp_tensor *packed, uint32_t n, uint32_t count)
 {
     const vkp_device *device = vkp_program_device(program);
     const vkp_tensor to = vkp_tensor_pictures(&p->to, n, count),
                      from = vkp_tensor_pictures(&p->from, n, count);
     uint32_t folds;
-    const uint32_t wide = grid_wide(&device->info.limits, p, t, count, &folds);
-    vkp_dispatch d = {.shader = half ? VKP_SHADER_conv2d_gemm_pixels_half : VKP_SHADER_conv2d_gemm_pixels,
+    const vkp_limits *limits = &device->info.limits;
+    const uint32_t wide = grid_wide(limits, p, t, count, &folds);
+    vkp_dispatch d = {.shader = vkp_gemm_shaders_of(limits, form).pixels,
                       .groups = {wide, vkp_groups(to.shape.c, t->rows) * folds, packed->shape.n},
                       .flop = flop(p, count)};
     vkp_gemm_specialize(&d, t);
@@ -200,6 +209,7 @@ static vkp_status dispatch(vkp_program *program, const pass *p, const vkp_gemm_t
                              p->class_count};
     for (size_t i = 0; i < sizeof spec / sizeof *spec; i++) d.spec[d.spec_count++] = spec[i];
     vkp_activation_spec(&d, &p->activation);
+    vkp_gemm_specialize_form(&d, limits, form);
     vkp_bind_quads(device, &d, &to, p->add || p->block > 1 ? VKP_READ_WRITE : VKP_WRITE, false);
     vkp_bind(device, &d, &from, VKP_READ);
     vkp_bind_quads(device, &d, packed, VKP_READ, false);
@@ -221,13 +231,13 @@ static uint32_t pictures(const vkp_device *device, const pass *p)
                  p->to.shape.n);
 }
 
-static bool fits(const vkp_device *device, const vkp_node *node, bool input_grad, bool half)
+static bool fits(const vkp_device *device, const vkp_node *node, bool input_grad, vkp_gemm_form form)
 {
     const vkp_limits *l = &device->info.limits;
     pass p;
     if (!describe(node, input_grad, &p)) return false;
-    const vkp_gemm_tile t = choose(device, &p, half);
-    const vkp_shape packed = packed_shape(&p, &t, half);
+    const vkp_gemm_tile t = choose(device, &p, form);
+    const vkp_shape packed = packed_shape(&p, &t, form);
     uint32_t folds;
     grid_wide(l, &p, &t, pictures(device, &p), &folds);
     return packed.h <= l->group_count[1] && packed.n <= l->group_count[2] &&
@@ -235,38 +245,38 @@ static bool fits(const vkp_device *device, const vkp_node *node, bool input_grad
            (vkp_shape_count(packed) + l->storage_align) * sizeof(float) <= l->storage_range;
 }
 
-static vkp_status record(vkp_program *program, const vkp_node *node, bool input_grad, bool half)
+static vkp_status record(vkp_program *program, const vkp_node *node, bool input_grad, vkp_gemm_form form)
 {
     const vkp_device *device = vkp_program_device(program);
     pass p;
     if (!describe(node, input_grad, &p))
         return vkp_fail(VKP_INTERNAL, "a convolution is recorded where it does not fit (a mistake in vkpix; "
                                       "report it)");
-    const vkp_gemm_tile t = choose(device, &p, half);
+    const vkp_gemm_tile t = choose(device, &p, form);
     vkp_tensor packed;
-    VKP_TRY(pack(program, &p, &t, half, &packed));
+    VKP_TRY(pack(program, &p, &t, form, &packed));
     const uint32_t chunk = pictures(device, &p);
     for (uint32_t n = 0; n < p.to.shape.n; n += chunk)
-        VKP_TRY(dispatch(program, &p, &t, half, &packed, n, least(chunk, p.to.shape.n - n)));
+        VKP_TRY(dispatch(program, &p, &t, form, &packed, n, least(chunk, p.to.shape.n - n)));
     return VKP_OK;
 }
 
-static bool forward_fits(const vkp_device *device, const vkp_node *node, bool half)
+static bool forward_fits(const vkp_device *device, const vkp_node *node, vkp_gemm_form form)
 {
-    return fits(device, node, false, half);
+    return fits(device, node, false, form);
 }
-static bool input_grad_fits(const vkp_device *device, const vkp_node *node, bool half)
+static bool input_grad_fits(const vkp_device *device, const vkp_node *node, vkp_gemm_form form)
 {
-    return fits(device, node, true, half);
+    return fits(device, node, true, form);
 }
-static vkp_status forward(vkp_program *program, const vkp_node *node, bool half)
+static vkp_status forward(vkp_program *program, const vkp_node *node, vkp_gemm_form form)
 {
-    VKP_TRY(record(program, node, false, half));
+    VKP_TRY(record(program, node, false, form));
     return vkp_conv_statistics(program, node);
 }
-static vkp_status input_grad(vkp_program *program, const vkp_node *node, bool half)
+static vkp_status input_grad(vkp_program *program, const vkp_node *node, vkp_gemm_form form)
 {
-    return record(program, node, true, half);
+    return record(program, node, true, form);
 }
 VKP_CONV_DEFINE_GEMM(forward, forward_fits, forward)
 VKP_CONV_DEFINE_GEMM(input_grad, input_grad_fits, input_grad)

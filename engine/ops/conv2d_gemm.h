@@ -16,52 +16,71 @@
 
 #include "ops/conv2d.h"
 
+/* What multiplies, and what tiles hold. Shaders of all forms are made of one source. */
+typedef enum vkp_gemm_form {
+    VKP_GEMM_F32,
+    VKP_GEMM_F16,    /* 16-bit floats in the tiles */
+    VKP_GEMM_MATRIX, /* and cooperative matrices made of them */
+} vkp_gemm_form;
+
 /* A matrix product: rows x columns, `depth` products each, `classes` times. */
 typedef struct vkp_gemm_shape {
     uint32_t rows, depth, classes;
     uint64_t columns;
     uint32_t most_parts; /* of the depth, whose partial results are then summed; 1: none */
-    bool half;           /* tiles of 16-bit floats */
+    vkp_gemm_form form;
 } vkp_gemm_shape;
 
 /* What a workgroup does; the specialization constants 0 to 5 of shaders/conv2d_gemm.glsl. */
 typedef struct vkp_gemm_tile {
     uint32_t invocations;
     uint32_t rows, columns, depth;    /* of a workgroup's tiles */
-    uint32_t rows_each, columns_each; /* of an invocation */
+    uint32_t rows_each, columns_each; /* of an invocation; VKP_GEMM_MATRIX: of a subgroup */
     uint32_t parts, depth_a_part;     /* depth_a_part is a multiple of depth; no part is empty */
 } vkp_gemm_tile;
 
-/* All tiles, depth and parts unset, and whether a device of such limits may have workgroups of this one. */
-extern const vkp_gemm_tile vkp_gemm_tiles[];
-extern const size_t vkp_gemm_tile_count;
-bool vkp_gemm_tile_allowed(const vkp_limits *limits, const vkp_gemm_tile *tile, bool half);
+/* The tiles of a form that a device of such limits may have, parts unset; returns how many. */
+enum { VKP_GEMM_TILES = 16 };
+size_t vkp_gemm_tiles(const vkp_limits *limits, vkp_gemm_form form, vkp_gemm_tile list[VKP_GEMM_TILES]);
+
+/* Whether a form can be used on a device of such limits: of 16 bits where they say `half`, with matrices
+ * where there are such and this build has the shaders. */
+bool vkp_gemm_form_allowed(const vkp_limits *limits, vkp_gemm_form form);
 
 /* The tile and the split for a product on a device with such limits: of those that are allowed the one that
  * should take the least time. limits->at_once tells how many workgroups it takes to fill the device: small
- * products get small tiles, and deep ones parts. There is a tile for Vulkan's smallest limits. */
+ * products get small tiles, and deep ones parts. For forms that are allowed there is one. */
 vkp_gemm_tile vkp_conv_gemm_tile(const vkp_limits *limits, const vkp_gemm_shape *shape);
 
-/* Adds the tile's six specialization constants to a dispatch, which has none yet. */
+/* The shaders of the two kernels. */
+typedef struct vkp_gemm_shaders {
+    vkp_shader pixels, weight_grad;
+} vkp_gemm_shaders;
+vkp_gemm_shaders vkp_gemm_shaders_of(const vkp_limits *limits, vkp_gemm_form form);
+
+/* Adds the tile's six specialization constants to a dispatch, which has none yet; and, behind the shader's
+ * own, those of a form with matrices, and the subgroups they count on. */
 void vkp_gemm_specialize(vkp_dispatch *dispatch, const vkp_gemm_tile *tile);
+void vkp_gemm_specialize_form(vkp_dispatch *dispatch, const vkp_limits *limits, vkp_gemm_form form);
 
 /* Whether channels fill tiles of the depth, so that one tile is one tap of as many channels: no division in
  * the kernel's loop. Else a tile goes through channels and taps together. */
 static inline bool vkp_gemm_deep(uint32_t channels, uint32_t depth) { return channels * 2 > depth; }
 
 /* Defines the functions that VKP_CONV_GEMM of conv2d.h declares, from the direction's two: may(device, node,
- * half) and add(program, node, half). */
-#define VKP_CONV_DEFINE_GEMM_FORM(name, f16, may, add) \
+ * form) and add(program, node, form). */
+#define VKP_CONV_DEFINE_GEMM_FORM(name, form, may, add) \
     bool vkp_conv2d_##name##_fits(const vkp_device *device, const vkp_node *node) \
     { \
-        return (device->info.limits.half || !(f16)) && may(device, node, f16); \
+        return vkp_gemm_form_allowed(&device->info.limits, form) && may(device, node, form); \
     } \
     vkp_status vkp_conv2d_##name(vkp_program *program, const vkp_node *node) \
     { \
-        return add(program, node, f16); \
+        return add(program, node, form); \
     }
 #define VKP_CONV_DEFINE_GEMM(direction, may, add) \
-    VKP_CONV_DEFINE_GEMM_FORM(gemm_##direction, false, may, add) \
-    VKP_CONV_DEFINE_GEMM_FORM(gemm_f16_##direction, true, may, add)
+    VKP_CONV_DEFINE_GEMM_FORM(gemm_##direction, VKP_GEMM_F32, may, add) \
+    VKP_CONV_DEFINE_GEMM_FORM(gemm_f16_##direction, VKP_GEMM_F16, may, add) \
+    VKP_CONV_DEFINE_GEMM_FORM(gemm_matrix_##direction, VKP_GEMM_MATRIX, may, add)
 
 #endif

@@ -37,7 +37,7 @@ static product describe(const vkp_device *device, const vkp_node *node)
     return p;
 }
 
-static vkp_gemm_tile choose(const vkp_device *device, const product *p, bool half)
+static vkp_gemm_tile choose(const vkp_device *device, const product *p, vkp_gemm_form form)
 {
     const uint64_t parts = MOST_PART_BYTES / ((uint64_t)p->rows * p->columns * sizeof(float)) / p->chunks;
     const uint64_t most =
@@ -47,34 +47,36 @@ static vkp_gemm_tile choose(const vkp_device *device, const product *p, bool hal
                                   .depth = (uint32_t)(p->pictures * vkp_plane(p->plain)),
                                   .classes = 1,
                                   .most_parts = most ? (uint32_t)most : 1,
-                                  .half = half};
+                                  .form = form};
     return vkp_conv_gemm_tile(&device->info.limits, &shape);
 }
 
-static bool fits(const vkp_device *device, const vkp_node *node, bool half)
+static bool fits(const vkp_device *device, const vkp_node *node, vkp_gemm_form form)
 {
     if (node->attr.stride > 1 && vkp_conv_upsample(node) > 1) return false;
     const vkp_limits *l = &device->info.limits;
     const product p = describe(device, node);
-    const vkp_gemm_tile t = choose(device, &p, half);
+    const vkp_gemm_tile t = choose(device, &p, form);
     return vkp_groups(p.columns, t.columns) <= l->group_count[0] &&
            vkp_groups(p.rows, t.rows) <= l->group_count[1];
 }
 
 /* Adds a dispatch for `count` pictures from n on, whose results begin with part first_part. */
-static vkp_status multiply(vkp_program *program, const product *p, const vkp_gemm_tile *t, bool half,
-                           const vkp_tensor *parts, uint32_t n, uint32_t count, uint32_t first_part)
+static vkp_status multiply(vkp_program *program, const product *p, const vkp_gemm_tile *t,
+                           vkp_gemm_form form, const vkp_tensor *parts, uint32_t n, uint32_t count,
+                           uint32_t first_part)
 {
     const vkp_device *device = vkp_program_device(program);
     const vkp_tensor plain = vkp_tensor_pictures(p->plain, n, count);
     const vkp_tensor gathered = vkp_tensor_pictures(p->gathered, n, count);
     const uint32_t pixels = count * (uint32_t)vkp_plane(&plain);
-    vkp_dispatch d = {.shader =
-                          half ? VKP_SHADER_conv2d_gemm_weight_grad_half : VKP_SHADER_conv2d_gemm_weight_grad,
+    const vkp_limits *limits = &device->info.limits;
+    vkp_dispatch d = {.shader = vkp_gemm_shaders_of(limits, form).weight_grad,
                       .groups = {vkp_groups(p->columns, t->columns), vkp_groups(p->rows, t->rows), t->parts},
                       .flop = 2.0 * p->rows * p->columns * pixels};
     vkp_gemm_specialize(&d, t);
     d.spec[d.spec_count++] = p->step;
+    vkp_gemm_specialize_form(&d, limits, form);
     vkp_bind(device, &d, parts, VKP_WRITE);
     vkp_bind(device, &d, &plain, VKP_READ);
     vkp_bind(device, &d, &gathered, VKP_READ);
@@ -101,17 +103,17 @@ static vkp_status fold(vkp_program *program, const vkp_node *node, const vkp_ten
     return vkp_program_dispatch(program, &d);
 }
 
-static vkp_status record(vkp_program *program, const vkp_node *node, bool half)
+static vkp_status record(vkp_program *program, const vkp_node *node, vkp_gemm_form form)
 {
     const vkp_device *device = vkp_program_device(program);
     const product p = describe(device, node);
-    const vkp_gemm_tile t = choose(device, &p, half);
+    const vkp_gemm_tile t = choose(device, &p, form);
     const uint32_t pictures = p.plain->shape.n;
     vkp_tensor parts, sums;
     VKP_TRY(vkp_parts_new(program, p.chunks * t.parts, (uint64_t)p.rows * p.columns, &parts));
     for (uint32_t i = 0; i < p.chunks; i++) {
         const uint32_t n = i * p.pictures;
-        VKP_TRY(multiply(program, &p, &t, half, &parts, n, least(p.pictures, pictures - n), i * t.parts));
+        VKP_TRY(multiply(program, &p, &t, form, &parts, n, least(p.pictures, pictures - n), i * t.parts));
     }
     if (vkp_conv_upsample(node) == 1)
         return vkp_sum_parts(program, &parts, &node->d_in[VKP_CONV_WEIGHT], node->add[VKP_CONV_WEIGHT]);

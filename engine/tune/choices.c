@@ -76,9 +76,10 @@ static uint64_t hash_shaders(void)
 /* What fits, and how it is cut, follows from these; the memory's budget changes from day to day. */
 static int write_limits(char *text, size_t room, const vkp_limits *l)
 {
-    return snprintf(text, room, "limits %" PRIu64 " %u %u %u %u %u %d %d %u", l->storage_range,
+    const vkp_matrix *x = &l->matrix;
+    return snprintf(text, room, "limits %" PRIu64 " %u %u %u %u %u %d %d %u %u %u %u %d", l->storage_range,
                     l->texel_elements, l->group_invocations, l->shared_bytes, l->storage_buffers,
-                    l->subgroup_size, l->shuffle, l->half, l->at_once);
+                    l->subgroup_size, l->shuffle, l->half, l->at_once, x->m, x->n, x->k, x->loops);
 }
 
 /* The lines before the choices; returns their length. */
@@ -157,7 +158,7 @@ bool vkp_choices_read(vkp_choices *c, const vkp_device *d, const char *path)
 
 char *vkp_choices_path(const vkp_device *d)
 {
-    char limits[160], name[64];
+    char limits[192], name[64];
     write_limits(limits, sizeof limits, &d->info.limits);
     snprintf(name, sizeof name, "variants-%08" PRIx32, (uint32_t)XXH3_64bits(limits, strlen(limits)));
     return vkp_cache_path(d, name, "txt");

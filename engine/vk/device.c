@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "vk/matrix.h"
 #include "vk/pipeline.h"
 
 #define VALIDATION_LAYER "VK_LAYER_KHRONOS_validation"
@@ -137,7 +138,7 @@ static vkp_status make_instance(vkp_device *device, VkInstance *out)
     return VKP_OK;
 }
 
-static vkp_status has_extension(VkPhysicalDevice physical, const char *name, bool *found)
+vkp_status vkp_device_has_extension(VkPhysicalDevice physical, const char *name, bool *found)
 {
     *found = false;
     uint32_t count = 0;
@@ -185,8 +186,8 @@ static uint32_t guess_at_once(VkPhysicalDeviceType type)
 static vkp_status read_limits(VkPhysicalDevice physical, const VkPhysicalDeviceProperties *p, vkp_limits *l)
 {
     bool size_control, budget_known;
-    VKP_TRY(has_extension(physical, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, &size_control));
-    VKP_TRY(has_extension(physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME, &budget_known));
+    VKP_TRY(vkp_device_has_extension(physical, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, &size_control));
+    VKP_TRY(vkp_device_has_extension(physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME, &budget_known));
     VkPhysicalDeviceSubgroupSizeControlPropertiesEXT control = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES_EXT};
     VkPhysicalDeviceSubgroupProperties subgroup = {.sType =
@@ -238,9 +239,12 @@ static vkp_status read_limits(VkPhysicalDevice physical, const VkPhysicalDeviceP
     if (fixed) l->subgroup_size = subgroup.subgroupSize;
     l->shuffle = fixed && (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
                  (subgroup.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT);
+    if (fixed) VKP_TRY(vkp_matrix_read(physical, l->subgroup_size, &l->matrix));
     if (p->limits.timestampComputeAndGraphics) l->timestamp_ns = p->limits.timestampPeriod;
     if (environment_is("VKPIX_LIMITS", "minimum")) force_minimum(l);
     if (environment_is("VKPIX_LIMITS", "storage")) l->texel_elements = 0;
+    if (environment_is("VKPIX_LIMITS", "matrix"))
+        l->matrix = (vkp_matrix){.m = 16, .n = 16, .k = 16, .lanes = 32, .loops = true};
     l->half = environment_is("VKPIX_PRECISION", "half");
     return VKP_OK;
 }
@@ -248,7 +252,7 @@ static vkp_status read_limits(VkPhysicalDevice physical, const VkPhysicalDeviceP
 static vkp_status read_info(VkPhysicalDevice physical, vkp_device_info *info)
 {
     bool driver_known;
-    VKP_TRY(has_extension(physical, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME, &driver_known));
+    VKP_TRY(vkp_device_has_extension(physical, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME, &driver_known));
     VkPhysicalDeviceDriverProperties driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
     VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
                                               .pNext = driver_known ? &driver : NULL};
@@ -368,30 +372,59 @@ static vkp_status pick_queue_family(vkp_device *d)
                     d->info.name);
 }
 
+/* What of the optional features is asked for. */
+typedef struct optional {
+    VkPhysicalDeviceSubgroupSizeControlFeaturesEXT subgroups;
+    vkp_matrix_features matrix;
+    const char *extensions[1 + VKP_MATRIX_EXTENSIONS];
+    uint32_t extension_count;
+    void *first; /* of the chain of features */
+} optional;
+
+/* Fills it, and takes back what the device's limits promise where a feature behind it is missing. */
+static void ask_for_features(vkp_device *d, optional *o)
+{
+    vkp_limits *l = &d->info.limits;
+    *o = (optional){
+        .subgroups = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT}};
+    if (l->subgroup_size) {
+        VkPhysicalDeviceFeatures2 asked = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+                                           .pNext = &o->subgroups};
+        vkGetPhysicalDeviceFeatures2(d->physical, &asked);
+        d->full_subgroups = o->subgroups.computeFullSubgroups;
+        d->subgroup_control = o->subgroups.subgroupSizeControl;
+        if (!d->subgroup_control) l->subgroup_size = 0, l->shuffle = false;
+    }
+    if (d->subgroup_control) {
+        o->extensions[o->extension_count++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
+        o->first = &o->subgroups;
+    }
+    if (!l->matrix.m || l->matrix.loops) return;
+    if (!d->subgroup_control || !d->full_subgroups) {
+        l->matrix = (vkp_matrix){0};
+        return;
+    }
+    vkp_matrix_enable(&o->matrix, o->first);
+    o->first = o->matrix.first;
+    for (size_t i = 0; i < VKP_MATRIX_EXTENSIONS; i++)
+        o->extensions[o->extension_count++] = vkp_matrix_extensions[i];
+}
+
 static vkp_status make_device(vkp_device *d)
 {
-    const char *extensions[] = {VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME};
-    VkPhysicalDeviceSubgroupSizeControlFeaturesEXT control = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT};
-    if (d->info.limits.subgroup_size) {
-        VkPhysicalDeviceFeatures2 asked = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
-                                           .pNext = &control};
-        vkGetPhysicalDeviceFeatures2(d->physical, &asked);
-        d->full_subgroups = control.computeFullSubgroups;
-        d->subgroup_control = control.subgroupSizeControl;
-        if (!d->subgroup_control) d->info.limits.subgroup_size = 0, d->info.limits.shuffle = false;
-    }
+    optional features;
+    ask_for_features(d, &features);
     const float priority = 1;
     const VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                            .queueFamilyIndex = d->queue_family,
                                            .queueCount = 1,
                                            .pQueuePriorities = &priority};
     const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-                                     .pNext = d->subgroup_control ? &control : NULL,
+                                     .pNext = features.first,
                                      .queueCreateInfoCount = 1,
                                      .pQueueCreateInfos = &queue,
-                                     .enabledExtensionCount = d->subgroup_control,
-                                     .ppEnabledExtensionNames = extensions};
+                                     .enabledExtensionCount = features.extension_count,
+                                     .ppEnabledExtensionNames = features.extensions};
     VKP_TRY(VKP_VK_MADE(vkCreateDevice(d->physical, &info, NULL, &d->handle), &d->handle,
                         "opening the Vulkan device"));
     volkLoadDevice(d->handle);

@@ -14,9 +14,17 @@
 
 #include "base/status.h"
 
+/* Cooperative matrices: a subgroup of `lanes` lanes adds products of m x k and k x n matrices of 16-bit
+ * floats to m x n matrices of 32-bit ones. m is 0 where there are none. */
+typedef struct vkp_matrix {
+    uint32_t m, n, k, lanes;
+    bool loops; /* made up: shaders do in loops what matrices would */
+} vkp_matrix;
+
 /* Sizes are in bytes, counts in what their names say. With VKPIX_LIMITS=minimum in the environment all
  * are clamped to the smallest that Vulkan 1.1 allows and every optional feature is off; with
- * VKPIX_LIMITS=storage nothing fits a texel buffer. */
+ * VKPIX_LIMITS=storage nothing fits a texel buffer; with VKPIX_LIMITS=matrix there are
+ * cooperative matrices, made up of loops. */
 typedef struct vkp_limits {
     uint64_t storage_range;      /* largest range of one storage-buffer binding */
     uint64_t max_allocation;     /* largest single allocation */
@@ -34,6 +42,7 @@ typedef struct vkp_limits {
     bool shuffle;                /* subgroupShuffle in compute shaders, with subgroup_size known */
     uint32_t at_once;            /* invocations that fill the device; Vulkan does not tell: a guess by type */
     bool half;                   /* operations may round what they multiply to 16-bit floats */
+    vkp_matrix matrix;
     float timestamp_ns;          /* nanoseconds a timestamp tick; 0: no timestamps */
 } vkp_limits;
 
@@ -88,6 +97,9 @@ void vkp_device_close(vkp_device *device);
 
 /* "discrete", "integrated", "virtual", "cpu" or "other". */
 const char *vkp_device_type_name(VkPhysicalDeviceType type);
+
+/* Whether a physical device has the extension; for the files of engine/vk. MEMORY, DEVICE. */
+VKP_MUST_USE vkp_status vkp_device_has_extension(VkPhysicalDevice physical, const char *name, bool *found);
 
 /* Turns the result of a Vulkan call into a status whose text names `what` was being done. */
 VKP_MUST_USE vkp_status vkp_vk_status(VkResult result, const char *what);

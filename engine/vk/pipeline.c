@@ -174,6 +174,8 @@ static VkResult make_handle(vkp_device *d, VkShaderModule module, vkp_pipeline *
     return vkCreateComputePipelines(d->handle, d->pipelines->handle, 1, &info, NULL, &p->handle);
 }
 
+bool vkp_shader_is_built(vkp_shader shader) { return vkp_shader_table[shader].bytes > 0; }
+
 /* A driver's front end takes several times as long for a shader whose loops it has to unroll as for what
  * comes out, and a software driver keeps no cache of that: for some pipelines the build has done it. */
 static const vkp_shader_code *find_code(const vkp_pipeline_key *key)

@@ -30,6 +30,9 @@ typedef struct vkp_pipeline {
     VkPipeline handle;
 } vkp_pipeline;
 
+/* Whether the build could compile the shader: older compilers do not know every extension. */
+bool vkp_shader_is_built(vkp_shader shader);
+
 /* Finds the pipeline, or notes that it is wanted: then its handle is there only after vkp_pipelines_make.
  * *out belongs to the device and lives as long, unless it cannot be made. MEMORY. */
 VKP_MUST_USE vkp_status vkp_pipeline_want(vkp_device *device, const vkp_pipeline_key *key,

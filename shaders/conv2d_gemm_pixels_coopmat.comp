@@ -1,0 +1,4 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#define MATRIX
+#include "conv2d_gemm_pixels.glsl"
