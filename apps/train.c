@@ -153,6 +153,30 @@ static vkp_status read_options(const vkp_options *options, vkp_train_options *tr
     return VKP_OK;
 }
 
+/* A word as a shell takes it: quoted where it has to be; cut where `room` is too small. */
+static const char *shell_word(const char *word, char *text, size_t room)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:,=@%";
+    if (*word && strspn(word, plain) == strlen(word)) return word;
+    size_t n = 0;
+    text[n++] = '\'';
+    for (; *word && n + 6 < room; word++) {
+        const bool quote = *word == '\'';
+        memcpy(text + n, quote ? "'\\''" : word, quote ? 4 : 1);
+        n += quote ? 4 : 1;
+    }
+    text[n++] = '\'';
+    text[n] = 0;
+    return text;
+}
+
+static void tell_how_to_go_on(const vkp_train_options *train)
+{
+    char data[4096], out[4096];
+    vkp_report("stopped; continue with: vkpix train %s --out %s --resume",
+               shell_word(train->data, data, sizeof data), shell_word(train->out, out, sizeof out));
+}
+
 static vkp_status train_on(const vkp_options *options, const vkp_config *config, vkp_train_options *train)
 {
     vkp_device *device;
@@ -166,7 +190,7 @@ static vkp_status train_on(const vkp_options *options, const vkp_config *config,
     vkp_options_close(device);
     if (d.terminal) fprintf(stderr, "\r\033[K");
     if (status == VKP_OK && stop_asked)
-        vkp_report("stopped; continue with: vkpix train %s --out %s --resume", train->data, train->out);
+        tell_how_to_go_on(train);
     else if (status == VKP_OK)
         vkp_report("done: figures, previews and checkpoints are in %s", train->out);
     return status;

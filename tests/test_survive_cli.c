@@ -55,7 +55,7 @@ static bool has_begun(const char *run)
 static pid_t start(const char *run)
 {
     char command[1024];
-    snprintf(command, sizeof command, "exec '%s' train photos --out %s %s 2>errors",
+    snprintf(command, sizeof command, "exec '%s' train photos --out \"%s\" %s 2>errors",
              getenv("VKPIX_TEST_PROGRAM"), run, has_begun(run) ? "--resume" : SETTINGS);
     const pid_t child = fork();
     assert_true(child >= 0);
@@ -102,6 +102,8 @@ static void is_what_it_is(void **state)
     whole_seconds = now() - begin;
 }
 
+#define RUN "stopped here"
+
 /* A second process on the folder is refused while the first one lives. Asked to stop, that finishes its step,
  * keeps it in a checkpoint and tells how to go on. */
 static void stops_when_asked(void **state)
@@ -111,29 +113,29 @@ static void stops_when_asked(void **state)
     size_t before = 0;
     for (int i = 0; i < 2; i++) {
         int status;
-        const pid_t child = start("stopped");
-        if (ends_before(child, "stopped", before + 1, 600, &status)) fail_msg("it ended by itself");
+        const pid_t child = start(RUN);
+        if (ends_before(child, RUN, before + 1, 600, &status)) fail_msg("it ended by itself");
         if (i == 0) {
             kill(child, SIGSTOP);
             char pid[64];
             snprintf(pid, sizeof pid, "process %ld trains there already", (long)child);
-            program_expect(program_run("", "train photos --out stopped --resume"), 1, pid);
+            program_expect(program_run("", "train photos --out '" RUN "' --resume"), 1, pid);
             kill(child, SIGCONT);
         }
         kill(child, signals[i]);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-        const size_t steps = steps_of("stopped");
+        const size_t steps = steps_of(RUN);
         blob errors = blob_read("errors");
         blob_add(&errors, "", 1);
-        static const char how[] = "continue with: vkpix train photos --out stopped --resume";
+        static const char how[] = "continue with: vkpix train photos --out '" RUN "' --resume";
         const bool told = strstr((char *)errors.bytes, how) != NULL;
         if (!told || steps <= before) fail_msg("%zu steps:\n%s", steps, (char *)errors.bytes);
         blob_free(&errors);
         before = steps;
     }
-    program_expect(program_run("", "train photos --out stopped --resume"), 0, NULL);
-    expect_same_run("whole", "stopped");
+    program_expect(program_run("", "train photos --out '" RUN "' --resume"), 0, NULL);
+    expect_same_run("whole", RUN);
 }
 
 static void killed_at_any_time(void **state)
