@@ -149,7 +149,7 @@ static void check_run(void)
         snprintf(b, sizeof b, "whole/checkpoints/last/%s.safetensors", files[i]);
         assert_same_file(a, b);
     }
-    assert_int_equal(system("rm -r run"), 0);
+    assert_int_equal(scratch_remove("run"), 0);
 }
 
 static size_t count_files(const char *folder)
@@ -293,7 +293,7 @@ static void another_device_goes_on(void **state)
     faults_disarm();
     assert_ok(train());
     const unsigned waits = faults_made(wait);
-    assert_int_equal(system("rm -r run"), 0);
+    assert_int_equal(scratch_remove("run"), 0);
     faults_arm(wait, waits - 1, VK_ERROR_DEVICE_LOST, false);
     assert_int_equal(train(), VKP_DEVICE_LOST);
     check_error("training", "waiting for the device");
@@ -354,7 +354,7 @@ static void memory_for_a_smaller_batch(void **state)
     (void)state;
     faults_memory(0);
     assert_ok(train());
-    assert_int_equal(system("rm -r run"), 0);
+    assert_int_equal(scratch_remove("run"), 0);
     faults_memory(faults_memory_peak() + (1u << 20));
     const uint64_t before = faults_now().bytes;
     train_batch = 4;
@@ -366,7 +366,7 @@ static void memory_for_a_smaller_batch(void **state)
     faults_memory(1);
     assert_int_equal(train(), VKP_DEVICE_MEMORY);
     check_error("training", "no device memory for parameters");
-    assert_int_equal(system("rm -r run"), 0);
+    assert_int_equal(scratch_remove("run"), 0);
     faults_memory(0);
 }
 

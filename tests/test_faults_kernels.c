@@ -1,5 +1,5 @@
-/* Kernels that give nothing but zeros, or NaN: the self-test of a device names the operation, and a contest of
- * variants throws them out, so that the tuner takes none of them. */
+/* Kernels that give nothing but zeros, or NaN: the self-test of a device names the operation, and a contest
+ * of variants throws them out, so that the tuner takes none of them. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,8 +89,8 @@ static const vkp_variant *tuned(const vkp_use *use, const char *path, double sec
     return chosen;
 }
 
-/* A shader of the variant by order that the plain form does without, on a sound device; that variant's name is
- * kept in kept.txt as the winner of an earlier time. */
+/* A shader of the variant by order that the plain form does without, on a sound device; that variant's name
+ * is kept in kept.txt as the winner of an earlier time. */
 static const char *shader_to_break(const vkp_use *use)
 {
     size_t plain_count = 0;

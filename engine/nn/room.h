@@ -16,9 +16,9 @@ typedef struct vkp_room {
     const void *user;
 } vkp_room;
 
-/* After vkp_error() has told that the device's memory did not suffice: frees the arena, which the programs that
- * share it make anew, looks for a batch that fits, a half, a quarter and so on, and returns DEVICE_MEMORY with
- * a text that names it. */
+/* After vkp_error() has told that the device's memory did not suffice: frees the arena, which the programs
+ * that share it make anew, looks for a batch that fits, a half, a quarter and so on, and returns
+ * DEVICE_MEMORY with a text that names it. */
 VKP_MUST_USE vkp_status vkp_room_fail(vkp_device *device, vkp_arena *arena, const vkp_room *room);
 
 #endif

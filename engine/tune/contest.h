@@ -25,8 +25,8 @@ typedef struct vkp_contest_row {
     vkp_contest_result results[VKP_CONTEST_VARIANTS];
     size_t count;
     const char *winner; /* the variant that is taken */
-    bool measured;      /* it won; otherwise it is what the order gives, or, where that is out, the plain form,
-                           and `why` says why */
+    bool measured;      /* it won; otherwise it is what the order gives, or, where that is out, the plain
+                           form, and `why` says why */
     bool stored;        /* nothing was tried: it won an earlier time */
     char why[160];
 } vkp_contest_row;

@@ -231,7 +231,8 @@ static PFN_vkDebugUtilsMessengerCallbackEXT engine_callback;
 
 static VKAPI_ATTR VkBool32 VKAPI_CALL count_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
                                                     VkDebugUtilsMessageTypeFlagsEXT types,
-                                                    const VkDebugUtilsMessengerCallbackDataEXT *data, void *user)
+                                                    const VkDebugUtilsMessengerCallbackDataEXT *data,
+                                                    void *user)
 {
     pthread_mutex_lock(&lock);
     mistake("a message of the validation layer");
@@ -268,7 +269,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL own_CreateInstance(const VkInstanceCreateI
 
 static VKAPI_ATTR void VKAPI_CALL own_DestroyInstance(VkInstance instance, const VkAllocationCallbacks *host)
 {
-    if (count_destroyed(&instance, sizeof instance, "vkDestroyInstance")) real_DestroyInstance(instance, host);
+    if (count_destroyed(&instance, sizeof instance, "vkDestroyInstance"))
+        real_DestroyInstance(instance, host);
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL own_CreateDebugUtilsMessengerEXT(
@@ -292,7 +294,8 @@ static VKAPI_ATTR void VKAPI_CALL own_DestroyDebugUtilsMessengerEXT(VkInstance i
         real_DestroyDebugUtilsMessengerEXT(instance, messenger, host);
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL own_CreateDevice(VkPhysicalDevice physical, const VkDeviceCreateInfo *info,
+static VKAPI_ATTR VkResult VKAPI_CALL own_CreateDevice(VkPhysicalDevice physical,
+                                                       const VkDeviceCreateInfo *info,
                                                        const VkAllocationCallbacks *host, VkDevice *out)
 {
     const VkResult fault = strike(CALL_CreateDevice);
@@ -332,9 +335,10 @@ PLAIN(GetQueryPoolResults,
 PLAIN(QueueSubmit, (VkQueue queue, uint32_t count, const VkSubmitInfo *infos, VkFence fence),
       (queue, count, infos, fence))
 
-/* As PLAIN, but a fault whose output Vulkan leaves null or undefined. */
-static VKAPI_ATTR VkResult VKAPI_CALL own_MapMemory(VkDevice device, VkDeviceMemory memory, VkDeviceSize offset,
-                                                    VkDeviceSize bytes, VkMemoryMapFlags flags, void **data)
+/* As PLAIN, but with an output that Vulkan leaves null or undefined. */
+static VKAPI_ATTR VkResult VKAPI_CALL own_MapMemory(VkDevice device, VkDeviceMemory memory,
+                                                    VkDeviceSize offset, VkDeviceSize bytes,
+                                                    VkMemoryMapFlags flags, void **data)
 {
     const VkResult fault = strike(CALL_MapMemory);
     if (fault == VK_SUCCESS) return real_MapMemory(device, memory, offset, bytes, flags, data);
@@ -387,8 +391,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL own_QueueWaitIdle(VkQueue queue)
     return fault == VK_SUCCESS || ends_work(fault) ? (real_QueueWaitIdle(queue), fault) : fault;
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL own_WaitForFences(VkDevice device, uint32_t count, const VkFence *fences,
-                                                        VkBool32 all, uint64_t timeout)
+static VKAPI_ATTR VkResult VKAPI_CALL own_WaitForFences(VkDevice device, uint32_t count,
+                                                        const VkFence *fences, VkBool32 all, uint64_t timeout)
 {
     const VkResult fault = strike(CALL_WaitForFences);
     if (fault == VK_SUCCESS) return real_WaitForFences(device, count, fences, all, timeout);
@@ -428,7 +432,8 @@ static void forget_allocation(VkDeviceMemory memory)
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL own_AllocateMemory(VkDevice device, const VkMemoryAllocateInfo *info,
-                                                         const VkAllocationCallbacks *host, VkDeviceMemory *out)
+                                                         const VkAllocationCallbacks *host,
+                                                         VkDeviceMemory *out)
 {
     VkResult result = strike(CALL_AllocateMemory);
     if (result == VK_SUCCESS && memory_limit && tally.bytes + info->allocationSize > memory_limit)

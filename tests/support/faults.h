@@ -45,8 +45,8 @@ void faults_memory(uint64_t bytes);
 /* The most that was allocated at a time since faults_memory. */
 uint64_t faults_memory_peak(void);
 
-/* Shaders of that name (shaders/NAME.comp) store `value`, 0 or NaN, wherever they would store a float, from the
- * next time they are made into a pipeline; NULL: none does. *stores, unless NULL, counts such stores. */
+/* Shaders of that name (shaders/NAME.comp) store `value`, 0 or NaN, wherever they would store a float, from
+ * the next time they are made into a pipeline; NULL: none does. *stores, unless NULL, counts such stores. */
 void faults_shader(const char *name, float value, unsigned *stores);
 
 /* What there is now. */

@@ -23,8 +23,10 @@ static int remove_entry(const char *path, const struct stat *info, int type, str
     return remove(path);
 }
 
+int scratch_remove(const char *path) { return nftw(path, remove_entry, 32, FTW_DEPTH | FTW_PHYS); }
+
 int scratch_leave(void **state)
 {
     (void)state;
-    return chdir("/") == 0 ? nftw(folder, remove_entry, 32, FTW_DEPTH | FTW_PHYS) : -1;
+    return chdir("/") == 0 ? scratch_remove(folder) : -1;
 }

@@ -4,7 +4,9 @@
 
 /* Makes the folder and the current one of the process. */
 int scratch_enter(void **state);
-/* Removes it with all it holds. */
+/* Removes a folder with all it holds; 0, or -1 where that fails. */
+int scratch_remove(const char *folder);
+/* Removes the test's folder. */
 int scratch_leave(void **state);
 
 #endif
