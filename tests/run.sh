@@ -17,7 +17,8 @@ export MESA_SHADER_CACHE_DIR="$PWD/build/shader_cache"
 stage() {
     echo "== $1: building"
     mkdir -p "$2"
-    cmake --preset "$1" -DVKPIX_WERROR=ON -DVKPIX_TESTS=ON $launcher >"$2/configure.log" 2>&1 || {
+    cmake --preset "$1" -DVKPIX_WERROR=ON -DVKPIX_TESTS=ON -DVKPIX_TORCH_DATA="$PWD/build/torch" \
+        $launcher >"$2/configure.log" 2>&1 || {
         cat "$2/configure.log"
         return 1
     }
