@@ -66,17 +66,23 @@ static pid_t start(const char *run)
     return child;
 }
 
+/* Steps in its log. */
+static size_t rows_of(const char *run)
+{
+    vkp_run_table table;
+    if (!has_begun(run) || vkp_run_log_read_steps(run, &table) != VKP_OK) return 0;
+    const size_t rows = table.rows;
+    vkp_run_table_free(&table);
+    return rows;
+}
+
 /* Waits until it has ended, or has done so many steps, or for so many seconds; true when it has ended. */
 static bool ends_before(pid_t child, const char *run, size_t steps, double seconds, int *status)
 {
     const double begin = now();
     for (;;) {
         if (waitpid(child, status, WNOHANG) == child) return true;
-        vkp_run_table table = {0};
-        const bool read = has_begun(run) && vkp_run_log_read_steps(run, &table) == VKP_OK;
-        const bool done = read && table.rows >= steps;
-        vkp_run_table_free(&table);
-        if (done || now() - begin > seconds) return false;
+        if (rows_of(run) >= steps || now() - begin > seconds) return false;
         pause_for(0.005);
     }
 }
@@ -91,15 +97,11 @@ static size_t steps_of(const char *run)
     return state.step;
 }
 
-/* The run that nothing happens to; takes the time, for the kills. */
-static double whole_seconds;
-
+/* The run that nothing happens to. */
 static void is_what_it_is(void **state)
 {
     (void)state;
-    const double begin = now();
     program_expect(program_run("", "train photos --out whole " SETTINGS), 0, NULL);
-    whole_seconds = now() - begin;
 }
 
 #define RUN "stopped here"
@@ -138,6 +140,7 @@ static void stops_when_asked(void **state)
     expect_same_run("whole", RUN);
 }
 
+/* Up to three steps into a session, and then some part of a second. */
 static void killed_at_any_time(void **state)
 {
     (void)state;
@@ -147,8 +150,10 @@ static void killed_at_any_time(void **state)
     char run[32] = "killed0";
     for (uint32_t i = 0; killed < kills; i++) {
         const pid_t child = start(run);
-        const double wait = whole_seconds * (double)vkp_random_float(4, VKP_RANDOM_TEST, i);
-        if (!ends_before(child, run, SIZE_MAX, wait, &status)) {
+        const size_t more = vkp_random_below(4, VKP_RANDOM_TEST, i, 4);
+        const double then = 0.4 * (double)vkp_random_float(5, VKP_RANDOM_TEST, i);
+        if (!ends_before(child, run, rows_of(run) + more, 600, &status)) {
+            pause_for(then);
             kill(child, SIGKILL);
             waitpid(child, &status, 0);
             killed++;
