@@ -278,14 +278,16 @@ def fifty_files_and_closing(page, folder):
                                                                'bytes': 0})
 
 
-def a_run(page, folder):
-    """The run's page shows what its training does, while it does it."""
+def a_run(page, train):
+    """The run's page shows what its training does, while it does it: train(options) begins a part of it."""
+    same(train('--max-steps', '1').wait(), 0, "the exit status of the run's first epoch")
     page.open('#runs')
     wait('the run', lambda: page.one('#run').is_displayed())
     same(page.text('#run-name'), 'attic', 'the name')
     epoch = lambda: page.js("return document.querySelector('#run-tiles dd')?.firstChild.textContent.trim()")
     wait('the first epoch', lambda: epoch() == '1')
     page.shot('run-early')
+    training = train('--resume')
     wait('the next epoch', lambda: epoch() == '2')
     wait('both previews', lambda: page.one('#epoch').get_attribute('max') == '1')
     same(page.text('#epoch-text'), '2', 'the newest preview')
@@ -296,6 +298,7 @@ def a_run(page, folder):
     wait('curves', lambda: page.js("return Chart.getChart(document.querySelector('canvas'))"
                                    ".data.datasets.every((set) => set.data.length === 2)"))
     assert 'training' in page.one('canvas').get_attribute('aria-label')
+    same(training.wait(), 0, "the training's exit status")
     page.check_names()
     page.check_width()
     page.shot('run')
@@ -339,14 +342,18 @@ def start_server(program, runs):
     return server, json.loads(text)['url']
 
 
-def start_training(program, folder):
-    """A few small steps of a small network."""
+def make_training(program, folder):
+    """A function that begins or resumes a run of two small steps, an epoch each."""
     os.mkdir(folder + '/photographs')
     for i in range(4):
         png(f'{folder}/photographs/{i}.png', 24, 24, i)
     keys = ('size=32', 'work_size=32', 'view_min=0', 'view_max=0', 'batch=2', 'epochs=2', 'preview_every=1')
-    return subprocess.Popen([program, 'train', folder + '/photographs', '--out', folder + '/runs/attic',
-                             '--preset', 'natural', '--folds', '2', *(f'--set={key}' for key in keys)])
+    first = ('--preset', 'natural', '--folds', '2', *(f'--set={key}' for key in keys))
+
+    def train(*options):
+        return subprocess.Popen([program, 'train', folder + '/photographs', '--out', folder + '/runs/attic',
+                                 *options, *(() if '--resume' in options else first)])
+    return train
 
 
 def main(program, shots=None):
@@ -356,26 +363,23 @@ def main(program, shots=None):
     folder = tempfile.mkdtemp(prefix='vkpix-browser-')
     os.mkdir(folder + '/runs')
     server, url = start_server(program, folder + '/runs')
-    page = training = None
+    page = None
     try:
         page = Page(url, folder, shots)
         for part in (an_empty_page, pictures_and_errors, the_slider, settings, downloads,
                      fifty_files_and_closing, night):
             print(part.__name__, flush=True)
             part(page, folder)
-        training = start_training(program, folder)
         print('a_run', flush=True)
-        a_run(page, folder)
-        same(training.wait(), 0, "the training's exit status")
+        a_run(page, make_training(program, folder))
         a_server_that_ends(page, server)
         return 0
     finally:
         if page:
             page.driver.quit()
-        for process in (server, training):
-            if process and process.poll() is None:
-                process.kill()
-                process.wait()
+        if server.poll() is None:
+            server.kill()
+            server.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
 
