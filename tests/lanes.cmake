@@ -11,6 +11,9 @@
 set(VKPIX_TEST_DEVICE llvmpipe CACHE STRING "Part of the name of the device that the tests run on")
 find_file(VKPIX_SWIFTSHADER vk_swiftshader_icd.json PATHS /usr/lib/chromium /usr/lib/chromium-browser
   /snap/chromium/current/usr/lib/chromium-browser NO_DEFAULT_PATH DOC "SwiftShader's driver file")
+# Most of these lanes' time goes into compiling: lavapipe then leaves out LLVM's optimizations, which the default
+# lane has (Mesa's GALLIVM_PERF).
+set(plainly GALLIVM_PERF=nopt)
 set(used ${CMAKE_CURRENT_BINARY_DIR}/shaders_used)
 file(MAKE_DIRECTORY ${used})
 
@@ -57,12 +60,12 @@ endfunction()
 set(programs test_ops test_gemm test_device_picture test_joiner test_loss test_norm test_parameters test_bench
   test_tuner)
 set(shader_users ${all_tests})
-add_lane(validation ${VKPIX_TEST_DEVICE} ENVIRONMENT VKPIX_VALIDATE=1
+add_lane(validation ${VKPIX_TEST_DEVICE} ENVIRONMENT VKPIX_VALIDATE=1 ${plainly}
   PROGRAMS ${programs} test_program test_faults "test_train_step train04 ${torch_data}")
 set_property(TEST validation.train_step PROPERTY FIXTURES_REQUIRED torch_train04)
-add_lane(minimum ${VKPIX_TEST_DEVICE} PROGRAMS ${programs} ENVIRONMENT VKPIX_LIMITS=minimum)
+add_lane(minimum ${VKPIX_TEST_DEVICE} PROGRAMS ${programs} ENVIRONMENT VKPIX_LIMITS=minimum ${plainly})
 list(APPEND shader_users ${lane_tests})
-add_lane(storage ${VKPIX_TEST_DEVICE} PROGRAMS test_ops ENVIRONMENT VKPIX_LIMITS=storage)
+add_lane(storage ${VKPIX_TEST_DEVICE} PROGRAMS test_ops ENVIRONMENT VKPIX_LIMITS=storage ${plainly})
 list(APPEND shader_users ${lane_tests})
 
 # The variants' names are those of the lists in conv2d.c; the storage lane goes through the rest.
@@ -75,16 +78,16 @@ list(FILTER variants EXCLUDE REGEX "_storage$")
 list(REMOVE_DUPLICATES variants)
 foreach(variant ${variants})
   add_lane(variant ${VKPIX_TEST_DEVICE} PROGRAMS "test_ops conv2d" SUFFIX .conv2d.${variant} ENVIRONMENT
-    VKPIX_VARIANT=conv2d=${variant})
+    VKPIX_VARIANT=conv2d=${variant} ${plainly})
   list(APPEND shader_users ${lane_tests})
 endforeach()
 # 16-bit floats take asking for, and have a tolerance of their own.
 add_lane(variant ${VKPIX_TEST_DEVICE} PROGRAMS "test_ops conv2d" SUFFIX .conv2d.gemm_f16
-  ENVIRONMENT VKPIX_VARIANT=conv2d=gemm_f16 VKPIX_PRECISION=half)
+  ENVIRONMENT VKPIX_VARIANT=conv2d=gemm_f16 VKPIX_PRECISION=half ${plainly})
 list(APPEND shader_users ${lane_tests})
 # Cooperative matrices too, and devices that have them; here loops stand in for them.
 add_lane(variant ${VKPIX_TEST_DEVICE} PROGRAMS "test_ops conv2d" SUFFIX .conv2d.gemm_matrix
-  ENVIRONMENT VKPIX_VARIANT=conv2d=gemm_matrix VKPIX_PRECISION=half VKPIX_LIMITS=matrix)
+  ENVIRONMENT VKPIX_VARIANT=conv2d=gemm_matrix VKPIX_PRECISION=half VKPIX_LIMITS=matrix ${plainly})
 list(APPEND shader_users ${lane_tests})
 set(coopmat conv2d_gemm_pixels_coopmat,conv2d_gemm_weight_grad_coopmat)
 shaders_covered(shaders_covered "${coopmat}" ${shader_users})
